@@ -1,0 +1,315 @@
+//! Who is admitted when: the policy of the waiting room, pure.
+
+use crate::{
+    clock::Timestamp,
+    waiting_room::{Admission, Place, PlaceState, QueuePolicy, Room, Standing},
+};
+
+/// Places looked at in one step; a longer line takes further steps.
+pub const PLACES_PER_STEP: u32 = 4_096;
+
+/// A new place at the end of `room`'s line, admitted at once if the policy lets everyone in and
+/// nobody waits.
+pub fn join(room: &mut Room, policy: &QueuePolicy, user_id: crate::ids::UserId, now: Timestamp) -> Place {
+    let number = room.next;
+    room.next += 1;
+    let admitted_at_once = policy.admits_at_once() && room.waiting == 0;
+    if admitted_at_once {
+        room.frontier = number;
+        room.active += 1;
+    } else {
+        room.waiting += 1;
+    }
+    Place { session_id: room.session_id, number, user_id, issued_at: now, admitted_at_once, state: PlaceState::In }
+}
+
+/// Takes a place out of the counts: its owner left, bought, or took a newer one.
+pub fn give_up(room: &mut Room, place: &Place) {
+    if place.state != PlaceState::In {
+        return;
+    }
+    if place.number > room.head() {
+        room.waiting = room.waiting.saturating_sub(1);
+    } else if place.number > room.window_ended_through && place.number <= room.frontier {
+        room.active = room.active.saturating_sub(1);
+    }
+}
+
+/// What one step of admission did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Places whose wait has ended: to be marked.
+    pub wait_ended: Vec<Place>,
+    /// How many were admitted.
+    pub admitted: u64,
+    /// Whether another step would find more to do at once.
+    pub more: bool,
+}
+
+/// Ends windows and waits that are over, then admits as many as the policy allows.
+///
+/// `admitted` are the places behind [`Room::window_ended_through`], `line` those behind
+/// [`Room::head`], both in ascending order and at most [`PLACES_PER_STEP`]. With `in_stock` false
+/// nobody is admitted: nothing is left that could come back.
+pub fn advance(
+    room: &mut Room,
+    policy: &QueuePolicy,
+    admitted: &[Place],
+    line: &[Place],
+    in_stock: bool,
+    now: Timestamp,
+) -> Step {
+    let mut step = Step::default();
+    end_windows(room, policy, admitted, now, &mut step);
+    let line = end_waits(room, policy, line, now, &mut step);
+    if in_stock {
+        admit(room, policy, line, now, &mut step);
+    }
+    trim_log(room);
+    step
+}
+
+fn end_windows(room: &mut Room, policy: &QueuePolicy, admitted: &[Place], now: Timestamp, step: &mut Step) {
+    let mut seen = 0;
+    for place in admitted.iter().filter(|place| place.number <= room.frontier) {
+        let standing = room.standing(policy, place.number, place.issued_at, place.admitted_at_once, now);
+        if place.state == PlaceState::In && standing != Standing::Expired {
+            return;
+        }
+        if place.state == PlaceState::In {
+            room.active = room.active.saturating_sub(1);
+        }
+        room.window_ended_through = place.number;
+        seen += 1;
+    }
+    step.more |= seen == PLACES_PER_STEP;
+}
+
+fn end_waits<'a>(room: &mut Room, policy: &QueuePolicy, line: &'a [Place], now: Timestamp, step: &mut Step) -> &'a [Place] {
+    let Some(ttl) = policy.wait_ttl_seconds else { return line };
+    for (index, place) in line.iter().enumerate() {
+        if now < place.issued_at.plus_seconds(ttl) {
+            return &line[index..];
+        }
+        if place.state == PlaceState::In {
+            room.waiting = room.waiting.saturating_sub(1);
+            step.wait_ended.push(Place { state: PlaceState::Expired, ..*place });
+        }
+        room.wait_ended_through = place.number;
+    }
+    step.more |= line.len() == PLACES_PER_STEP as usize;
+    &[]
+}
+
+fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, step: &mut Step) {
+    let by_rate = policy.admit_per_second.map_or(u64::MAX, |rate| credit(room, rate, now));
+    let by_active = policy.max_active.map_or(u64::MAX, |most| u64::from(most).saturating_sub(room.active));
+    let most = by_rate.min(by_active);
+    let mut frontier = room.head();
+    for place in line {
+        if place.state == PlaceState::In {
+            if step.admitted == most {
+                break;
+            }
+            step.admitted += 1;
+        }
+        frontier = place.number;
+    }
+    step.more |= step.admitted < most && line.len() == PLACES_PER_STEP as usize;
+    if frontier <= room.frontier {
+        return;
+    }
+    room.frontier = frontier;
+    room.waiting = room.waiting.saturating_sub(step.admitted);
+    room.active += step.admitted;
+    if let Some(rate) = policy.admit_per_second {
+        let spent = step.admitted.saturating_mul(1_000_000) / u64::from(rate.max(1));
+        room.credited_until = room.credited_until.plus(std::time::Duration::from_micros(spent));
+    }
+    log_admission(room, policy, now);
+}
+
+/// Admissions the rate allows by `now`; what was not used is kept for at most one second.
+fn credit(room: &mut Room, rate: u32, now: Timestamp) -> u64 {
+    room.credited_until = room.credited_until.max(now.minus_seconds(1));
+    let micros = now.since(room.credited_until).as_micros();
+    u64::try_from(micros * u128::from(rate) / 1_000_000).unwrap_or(u64::MAX)
+}
+
+/// A log holds at most about this many entries, however long the window.
+const LOG_ENTRIES: u32 = 120;
+
+fn log_admission(room: &mut Room, policy: &QueuePolicy, now: Timestamp) {
+    let Some(ttl) = policy.admit_ttl_seconds else { return };
+    // Windows count from the end of the slot they were opened in, so a slot needs one entry only.
+    let slot_seconds = (ttl / LOG_ENTRIES).max(1);
+    let entry = Admission { through: room.frontier, at: now.end_of_slot(slot_seconds) };
+    match room.log.last_mut() {
+        Some(last) if last.at >= entry.at => last.through = entry.through,
+        _ => room.log.push(entry),
+    }
+}
+
+/// Drops what no running window needs.
+fn trim_log(room: &mut Room) {
+    let ended = room.log.partition_point(|admission| admission.through <= room.window_ended_through);
+    room.log.drain(..ended);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::{SessionId, UserId};
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(1_000_000_000 + micros)
+    }
+
+    fn policy(admit_per_second: Option<u32>, max_active: Option<u32>) -> QueuePolicy {
+        QueuePolicy { admit_per_second, max_active, ..QueuePolicy::default() }
+    }
+
+    /// A room with its places, as a store would keep them.
+    struct Line {
+        room: Room,
+        places: Vec<Place>,
+        policy: QueuePolicy,
+    }
+
+    impl Line {
+        fn of(people: u128, policy: QueuePolicy, now: Timestamp) -> Self {
+            let room = Room::new(SessionId::from_uuid(Uuid::from_u128(1)), now);
+            let mut line = Self { room, places: Vec::new(), policy };
+            for person in 0..people {
+                line.join(person, now);
+            }
+            line
+        }
+
+        fn join(&mut self, person: u128, now: Timestamp) -> Place {
+            let place = join(&mut self.room, &self.policy, UserId::from_uuid(Uuid::from_u128(person)), now);
+            self.places.push(place);
+            place
+        }
+
+        fn give_up(&mut self, number: u64, state: PlaceState) {
+            let place = &mut self.places[number as usize - 1];
+            give_up(&mut self.room, place);
+            place.state = state;
+        }
+
+        fn behind(&self, number: u64) -> Vec<Place> {
+            self.places.iter().filter(|place| place.number > number).take(PLACES_PER_STEP as usize).copied().collect()
+        }
+
+        fn tick(&mut self, now: Timestamp) -> Step {
+            let (admitted, line) = (self.behind(self.room.window_ended_through), self.behind(self.room.head()));
+            let step = advance(&mut self.room, &self.policy, &admitted, &line, true, now);
+            for ended in &step.wait_ended {
+                self.places[ended.number as usize - 1] = *ended;
+            }
+            step
+        }
+
+        fn standing(&self, number: u64, now: Timestamp) -> Standing {
+            let place = &self.places[number as usize - 1];
+            self.room.standing(&self.policy, number, place.issued_at, place.admitted_at_once, now)
+        }
+    }
+
+    #[test]
+    fn without_limits_everyone_is_admitted_at_once_for_a_window() {
+        let line = Line::of(3, policy(None, None), at(0));
+        assert_eq!(line.standing(3, at(0)), Standing::Allowed { until: Some(at(120_000_000)) });
+        assert_eq!(line.standing(3, at(120_000_000)), Standing::Expired);
+        assert!(line.room.log.is_empty(), "a place admitted at once tells its own window");
+    }
+
+    #[test]
+    fn the_rate_admits_a_prefix_and_keeps_at_most_a_second_of_credit() {
+        let mut line = Line::of(50, policy(Some(10), None), at(0));
+        assert_eq!(line.tick(at(0)).admitted, 0);
+        assert_eq!(line.tick(at(500_000)).admitted, 5);
+        assert_eq!(line.room.frontier, 5);
+        assert!(matches!(line.standing(5, at(500_000)), Standing::Allowed { .. }));
+        assert!(matches!(line.standing(6, at(500_000)), Standing::Waiting { .. }));
+        assert_eq!(line.tick(at(60_000_000)).admitted, 10, "an idle minute is no burst of six hundred");
+    }
+
+    #[test]
+    fn a_purchase_or_a_leave_frees_its_place_at_once() {
+        let mut line = Line::of(5, policy(None, Some(2)), at(0));
+        line.tick(at(0));
+        assert_eq!((line.room.frontier, line.room.active), (2, 2));
+        line.give_up(1, PlaceState::Bought);
+        line.tick(at(1));
+        assert_eq!((line.room.frontier, line.room.active), (3, 2));
+    }
+
+    #[test]
+    fn those_who_left_or_waited_too_long_are_stepped_over() {
+        let mut line = Line::of(4, policy(None, Some(1)), at(0));
+        line.give_up(1, PlaceState::Left);
+        line.tick(at(0));
+        assert_eq!(line.room.frontier, 2);
+
+        let late = at(1_800_000_000);
+        line.join(9, late);
+        let step = line.tick(late);
+        assert_eq!(step.wait_ended.len(), 2, "places 3 and 4 waited for their whole time");
+        assert_eq!((line.room.frontier, line.room.waiting), (5, 0));
+        assert_eq!(line.standing(3, late), Standing::Expired);
+    }
+
+    #[test]
+    fn a_window_that_ends_makes_room_for_the_next() {
+        let mut line = Line::of(3, policy(None, Some(1)), at(0));
+        line.tick(at(0));
+        assert_eq!(line.tick(at(60_000_000)).admitted, 0);
+        assert_eq!(line.tick(at(121_000_000)).admitted, 1);
+        assert_eq!(line.standing(1, at(121_000_000)), Standing::Expired);
+    }
+
+    #[test]
+    fn a_position_counts_those_still_waiting_ahead() {
+        let mut line = Line::of(6, policy(None, Some(1)), at(0));
+        line.tick(at(0));
+        assert_eq!(line.room.position(4, &[]), 3);
+        assert_eq!(line.room.position(4, &[1, 2, 5]), 2, "1 is behind the frontier, 5 is behind us");
+    }
+
+    proptest! {
+        /// Against a naive room that is recounted from its places: the counters stay exact, the
+        /// frontier never retreats, nobody is admitted before somebody ahead who still waits.
+        #[test]
+        fn the_counters_agree_with_a_recount(
+            steps in prop::collection::vec((0_u8..4, 1_u64..40, 0_i64..40_000_000), 1..120),
+            rate in prop::option::of(1_u32..5),
+            max_active in prop::option::of(1_u32..5),
+        ) {
+            let policy = QueuePolicy { wait_ttl_seconds: Some(100), admit_ttl_seconds: Some(30), ..policy(rate, max_active) };
+            let mut line = Line::of(0, policy, at(0));
+            let mut now = at(0);
+            for (person, (what, number, micros)) in steps.into_iter().enumerate() {
+                let before = line.room.frontier;
+                match what {
+                    0 => { line.join(person as u128, now); }
+                    1 if number < line.room.next => line.give_up(number, PlaceState::Left),
+                    2 => now = at(now.micros() - 1_000_000_000 + micros),
+                    _ => { line.tick(now); }
+                }
+                let room = &line.room;
+                prop_assert!(room.frontier >= before && room.frontier < room.next);
+                let waiting = line.places.iter().filter(|p| p.state == PlaceState::In && p.number > room.head()).count();
+                prop_assert_eq!(room.waiting, waiting as u64);
+                let active = line.places.iter()
+                    .filter(|p| p.state == PlaceState::In && p.number > room.window_ended_through && p.number <= room.frontier)
+                    .count();
+                prop_assert_eq!(room.active, active as u64);
+            }
+        }
+    }
+}
