@@ -214,8 +214,6 @@ state_enum! {
         RefundDelayed = "refund.delayed",
         /// A callback was kept that changed nothing else.
         CallbackKept = "callback.kept",
-        /// A kept callback found its payment.
-        CallbackMatched = "callback.matched",
     }
 }
 

@@ -594,15 +594,6 @@ pub struct KeepCallback {
     pub callback_id: CallbackId,
 }
 
-/// Notes that a kept callback was applied to a payment.
-#[derive(Debug, Clone)]
-pub struct MatchCallback {
-    /// Which callback.
-    pub callback_id: CallbackId,
-    /// To which payment.
-    pub payment_id: PaymentId,
-}
-
 /// Takes a due message for delivery.
 #[derive(Debug, Clone)]
 pub struct LeaseOutbox {
@@ -718,8 +709,6 @@ commands! {
     SettlePayment(Settlement, PaymentRefusal);
     /// Keeps a callback of an unknown payment.
     KeepCallback((), Never);
-    /// Notes that a kept callback was applied.
-    MatchCallback((), Never);
     /// Takes a message for delivery; `None`: somebody else has it.
     LeaseOutbox(Option<OutboxMessage>, Never);
     /// Reports a delivery; tells the payment's status behind it.
@@ -731,7 +720,7 @@ impl Command {
     pub fn stream(&self) -> StreamId {
         match self {
             Self::CreateUser(_) | Self::SetRole(_) => StreamId::Users,
-            Self::KeepCallback(_) | Self::MatchCallback(_) => StreamId::Callbacks,
+            Self::KeepCallback(_) => StreamId::Callbacks,
             Self::CreateEvent(command) => StreamId::Event(command.id),
             Self::UpdateEvent(command) => StreamId::Event(command.id),
             Self::CreateSession(command) => StreamId::Session(command.id),
@@ -757,7 +746,6 @@ impl Command {
             Self::RecordGatewaySession(_)
             | Self::SettlePayment(_)
             | Self::KeepCallback(_)
-            | Self::MatchCallback(_)
             | Self::LeaseOutbox(_)
             | Self::CompleteOutbox(_) => Class::Payment,
             Self::ReleaseHold(_)

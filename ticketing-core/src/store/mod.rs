@@ -14,7 +14,8 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     queries::{
-        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SessionView, TicketView,
+        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SeatMap, SessionView,
+        TicketView,
     },
     snapshot::{Changes, Earliest, Missing, Read, Record, Snapshot, Table, Write},
 };
@@ -78,6 +79,7 @@ pub struct BatchHeader {
 
 /// What a decision came to.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one per batch, and it is moved once")]
 pub enum Decision {
     /// Write this. Empty changes need no commit.
     Commit(Changes),

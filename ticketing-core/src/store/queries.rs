@@ -100,6 +100,9 @@ pub struct QueueView {
     pub as_of: Timestamp,
 }
 
+/// A session and all its seats, by label.
+pub type SeatMap = (Session, Vec<Seat>);
+
 /// A ticket with what is printed on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketView {
@@ -193,7 +196,7 @@ pub trait Queries: Send + Sync + fmt::Debug {
 
     /// All seats of a session by label, and the session they belong to, in one consistent view. A
     /// seat in an overdue hold is shown as `AVAILABLE`.
-    fn seats(&self, session: SessionId) -> BoxFuture<'_, Result<Option<(Session, Vec<Seat>)>, StoreError>>;
+    fn seats(&self, session: SessionId) -> BoxFuture<'_, Result<Option<SeatMap>, StoreError>>;
 
     /// A hold.
     fn hold(&self, id: HoldId) -> BoxFuture<'_, Result<Option<Hold>, StoreError>>;

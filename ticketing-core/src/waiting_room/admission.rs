@@ -104,7 +104,7 @@ fn end_waits<'a>(room: &mut Room, policy: &QueuePolicy, line: &'a [Place], now: 
 fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, step: &mut Step) {
     let by_rate = policy.admit_per_second.map_or(u64::MAX, |rate| credit(room, rate, now));
     let by_active = policy.max_active.map_or(u64::MAX, |most| u64::from(most).saturating_sub(room.active));
-    let most = by_rate.min(by_active);
+    let most = if policy.admits_at_once() { u64::MAX } else { by_rate.min(by_active) };
     let mut frontier = room.head();
     for place in line {
         if place.state == PlaceState::In {
@@ -122,7 +122,7 @@ fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, 
     room.frontier = frontier;
     room.waiting = room.waiting.saturating_sub(step.admitted);
     room.active += step.admitted;
-    if let Some(rate) = policy.admit_per_second {
+    if let Some(rate) = policy.admit_per_second.filter(|_| !policy.admits_at_once()) {
         let spent = step.admitted.saturating_mul(1_000_000) / u64::from(rate.max(1));
         room.credited_until = room.credited_until.plus(std::time::Duration::from_micros(spent));
     }

@@ -49,7 +49,7 @@ impl QueuePolicy {
 
     /// Whether anybody ever waits.
     pub fn admits_at_once(&self) -> bool {
-        self.admit_per_second.is_none() && self.max_active.is_none()
+        self.mode == QueueMode::Off || (self.admit_per_second.is_none() && self.max_active.is_none())
     }
 }
 

@@ -1,0 +1,108 @@
+//! The waiting room's rules around the admission policy.
+
+use super::context::{Context, Verdict, refuse};
+use crate::{
+    command::{AdvanceQueue, Advanced, JoinQueue, Joined, LeaveQueue, Never, QueueRefusal},
+    session::{SaleStatus, Session},
+    store::Missing,
+    waiting_room::{Place, PlaceState, Room, Standing, admission},
+};
+
+/// Gives a place at the end of the line, or finds the one the user has.
+pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Joined, QueueRefusal> {
+    let Some(session) = context.public_session(command.session_id)? else {
+        return refuse(QueueRefusal::SessionNotFound);
+    };
+    let Some(mut room) = context.snapshot.rooms.get(&session.id)?.cloned() else {
+        return refuse(QueueRefusal::SessionNotFound);
+    };
+    let policy = session.queue.clone();
+    let at = context.now;
+    let before = context.snapshot.place_of_user(session.id, command.user_id)?;
+    if let Some(place) = before {
+        let standing = room.standing(&policy, place.number, place.issued_at, place.admitted_at_once, at);
+        if standing != Standing::Expired {
+            return Ok(Joined { place, room, policy, existing: true, at });
+        }
+    }
+    match session.sale_at(at) {
+        SaleStatus::Scheduled => return refuse(QueueRefusal::NotOnSale),
+        SaleStatus::Closed => return refuse(QueueRefusal::SaleClosed),
+        SaleStatus::Open | SaleStatus::Paused => {}
+    }
+    if !in_stock(&session) {
+        return refuse(QueueRefusal::SoldOut);
+    }
+    let is_full = |room: &Room| policy.max_length.is_some_and(|most| room.waiting + room.active >= u64::from(most));
+    if is_full(&room) {
+        if somebody_is_over(context, &session, &room)? {
+            step(context, &session, &mut room)?;
+        }
+        if is_full(&room) {
+            return refuse(QueueRefusal::QueueFull);
+        }
+    }
+    if let Some(place) = before {
+        admission::give_up(&mut room, &place);
+        context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
+    }
+    let place = admission::join(&mut room, &policy, command.user_id, at);
+    context.snapshot.add_place(place);
+    context.snapshot.rooms.put(room.clone());
+    Ok(Joined { place, room, policy, existing: false, at })
+}
+
+/// Gives a place up; one that is over already stays as it is.
+pub(super) fn leave(context: &mut Context<'_>, command: &LeaveQueue) -> Verdict<(), Never> {
+    let claim = command.claim;
+    let place = context.snapshot.places.get(&(claim.session_id, claim.number))?.copied();
+    let room = context.snapshot.rooms.get(&claim.session_id)?.cloned();
+    let place = place.filter(|place| place.user_id == claim.user_id && place.state == PlaceState::In);
+    if let (Some(place), Some(mut room)) = (place, room.filter(|room| room.epoch == claim.epoch)) {
+        admission::give_up(&mut room, &place);
+        context.snapshot.places.put(Place { state: PlaceState::Left, ..place });
+        context.snapshot.rooms.put(room);
+    }
+    Ok(())
+}
+
+/// Lets the frontier move on by one step.
+pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verdict<Advanced, Never> {
+    let session = context.session(command.session_id)?;
+    let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
+    let (Some(session), Some(mut room)) = (session, room) else { return Ok(Advanced { admitted: 0, more: false }) };
+    let before = room.clone();
+    let step = step(context, &session, &mut room)?;
+    // Credit that nobody used is worked out anew next time; it is no reason to write.
+    if (Room { credited_until: before.credited_until, ..room.clone() }) != before {
+        context.snapshot.rooms.put(room);
+    }
+    Ok(Advanced { admitted: step.admitted, more: step.more })
+}
+
+/// Whether the first who is admitted, or the first who waits, has had their time: worth a step.
+fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Result<bool, Missing> {
+    let admitted = context.snapshot.places(session.id, room.window_ended_through, 1)?;
+    let waiting = context.snapshot.places(session.id, room.head(), 1)?;
+    Ok(admitted.iter().chain(&waiting).any(|place| {
+        let once = place.admitted_at_once;
+        place.state != PlaceState::In
+            || room.standing(&session.queue, place.number, place.issued_at, once, context.now) == Standing::Expired
+    }))
+}
+
+/// One step of the policy over `room`; the caller saves it.
+fn step(context: &mut Context<'_>, session: &Session, room: &mut Room) -> Result<admission::Step, Missing> {
+    let limit = admission::PLACES_PER_STEP;
+    let admitted = context.snapshot.places(session.id, room.window_ended_through, limit)?;
+    let line = context.snapshot.places(session.id, room.head(), limit)?;
+    let step = admission::advance(room, &session.queue, &admitted, &line, in_stock(session), context.now);
+    for ended in &step.wait_ended {
+        context.snapshot.places.put(*ended);
+    }
+    Ok(step)
+}
+
+fn in_stock(session: &Session) -> bool {
+    session.stock.available + session.stock.held > 0
+}

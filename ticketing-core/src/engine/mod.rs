@@ -1,0 +1,211 @@
+//! The public face: [`Ticketing`].
+
+mod catalogue;
+mod error;
+mod payments;
+mod queue;
+mod sales;
+mod workers;
+
+use std::sync::Arc;
+
+pub use self::{
+    catalogue::{NewEvent, NewSession, NewUser},
+    error::{EngineError, QueueStatusRefusal},
+    payments::{CallbackOutcome, CheckoutRequest, OpenCheckout},
+    queue::{QueueState, QueueStatus},
+    sales::{HoldRequest, SessionStats},
+    workers::TickReport,
+};
+use crate::{
+    audit::AuditKey,
+    batcher::{BatchSettings, Batcher, Spawn, TokioSpawn},
+    clock::{Clock, SystemClock},
+    command::Ask,
+    decide::Rules,
+    ids::{IdGen, RandomIds},
+    payment::gateway::PaymentGateway,
+    store::{Backend, Queries, StoreError},
+    ticket::{Ticket, qr::TicketSigner},
+    verify::Report,
+    waiting_room::token::TokenKey,
+};
+
+/// The engine's secrets.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Chains the audit log.
+    pub audit: AuditKey,
+    /// Signs queue tokens.
+    pub queue_token: TokenKey,
+    /// Signs tickets.
+    pub ticket_signer: Arc<TicketSigner>,
+}
+
+impl Keys {
+    /// Keys from their bytes.
+    pub fn new(audit: &[u8], queue_token: &[u8], ticket_seed: &[u8; 32]) -> Self {
+        Self {
+            audit: AuditKey::new(audit),
+            queue_token: TokenKey::new(queue_token),
+            ticket_signer: Arc::new(TicketSigner::from_seed(ticket_seed)),
+        }
+    }
+}
+
+/// A ticketing engine over a store. Cheap to clone; every clone is the same engine.
+///
+/// Writes go through [`Ticketing`]; plain reads are the store's own, by [`Ticketing::queries`].
+#[derive(Debug, Clone)]
+pub struct Ticketing {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Backend>,
+    batcher: Batcher,
+    keys: Keys,
+    gateway: Arc<dyn PaymentGateway>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    spawn: Arc<dyn Spawn>,
+    sessions: catalogue::SessionCache,
+    rooms: queue::RoomCache,
+    workers: workers::Workers,
+}
+
+/// Assembles a [`Ticketing`].
+#[derive(Debug)]
+pub struct Builder {
+    store: Arc<dyn Backend>,
+    keys: Keys,
+    gateway: Arc<dyn PaymentGateway>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    spawn: Option<Arc<dyn Spawn>>,
+    batches: BatchSettings,
+}
+
+impl Builder {
+    /// Tells the engine's own time: trace of retries and age of caches. Rules run by the store's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where ids come from.
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdGen>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Where lanes and workers run; the current tokio runtime unless said otherwise.
+    #[must_use]
+    pub fn spawn(mut self, spawn: Arc<dyn Spawn>) -> Self {
+        self.spawn = Some(spawn);
+        self
+    }
+
+    /// Bounds of the batcher.
+    #[must_use]
+    pub fn batches(mut self, batches: BatchSettings) -> Self {
+        self.batches = batches;
+        self
+    }
+
+    /// Starts the lanes. Housekeeping starts with [`Ticketing::start_workers`], or is driven by
+    /// [`Ticketing::tick`].
+    ///
+    /// # Panics
+    /// Without [`Builder::spawn`], outside of a tokio runtime.
+    pub fn build(self) -> Ticketing {
+        let spawn = self.spawn.unwrap_or_else(|| Arc::new(TokioSpawn::current()));
+        let rules = Arc::new(Rules::new(self.keys.audit.clone()));
+        let batcher = Batcher::start(
+            Arc::clone(&self.store) as _,
+            rules,
+            Arc::clone(&self.ids),
+            Arc::clone(&self.clock),
+            &*spawn,
+            self.batches,
+        );
+        let inner = Inner {
+            sessions: catalogue::SessionCache::new(),
+            rooms: queue::RoomCache::new(),
+            workers: workers::Workers::new(),
+            store: self.store,
+            batcher,
+            keys: self.keys,
+            gateway: self.gateway,
+            clock: self.clock,
+            ids: self.ids,
+            spawn,
+        };
+        Ticketing { inner: Arc::new(inner) }
+    }
+}
+
+impl Ticketing {
+    /// Starts to assemble an engine over a migrated `store`.
+    pub fn builder(store: Arc<dyn Backend>, keys: Keys, gateway: Arc<dyn PaymentGateway>) -> Builder {
+        Builder {
+            store,
+            keys,
+            gateway,
+            clock: Arc::new(SystemClock::new()),
+            ids: Arc::new(RandomIds::new()),
+            spawn: None,
+            batches: BatchSettings::default(),
+        }
+    }
+
+    /// The store's reading side.
+    pub fn queries(&self) -> &dyn Queries {
+        &*self.inner.store
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Backend> {
+        &self.inner.store
+    }
+
+    /// The string in a ticket's QR code.
+    pub fn ticket_code(&self, ticket: &Ticket) -> String {
+        self.inner.keys.ticket_signer.sign(ticket)
+    }
+
+    /// Who signs tickets.
+    pub fn ticket_signer(&self) -> &TicketSigner {
+        &self.inner.keys.ticket_signer
+    }
+
+    /// Checks every invariant that the store's records can show.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn verify(&self) -> Result<Report, StoreError> {
+        crate::verify::verify(self.queries(), &self.inner.keys.audit).await
+    }
+
+    /// How many commands wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.inner.batcher.len()
+    }
+
+    /// Stops the workers, takes no more commands, and waits until those under way are written.
+    pub async fn shutdown(&self) {
+        self.inner.workers.stop().await;
+        self.inner.batcher.shutdown().await;
+    }
+
+    async fn ask<C: Ask>(&self, command: C) -> Result<C::Done, EngineError<C::Refusal>> {
+        self.inner.batcher.ask(command).await?.map_err(EngineError::Refused)
+    }
+
+    fn uuid(&self) -> uuid::Uuid {
+        self.inner.ids.uuid(self.inner.clock.now())
+    }
+}

@@ -1,0 +1,174 @@
+//! Checkout, callbacks and refunds: the engine's side of the gateway.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{EngineError, Ticketing};
+use crate::{
+    audit::{Actor, Caller},
+    clock::Timestamp,
+    command::{
+        Checkout, CheckoutRefusal, KeepCallback, Never, PaymentRefusal, RecordGatewaySession,
+        SettlePayment, Settlement,
+    },
+    ids::{CallbackId, HoldId, OrderId, OutboxId, PaymentId, UserId},
+    order::Order,
+    payment::{CallbackReport, GatewaySession, Payment, PaymentLink, PaymentMethod, gateway::OpenPayment},
+};
+
+/// A wish to pay for a hold.
+#[derive(Debug, Clone)]
+pub struct CheckoutRequest {
+    /// Who asks.
+    pub caller: Caller,
+    /// Whose hold.
+    pub user_id: UserId,
+    /// Which.
+    pub hold_id: HoldId,
+    /// How.
+    pub method: PaymentMethod,
+}
+
+/// An order whose payment page is open.
+#[derive(Debug, Clone)]
+pub struct OpenCheckout {
+    /// The order.
+    pub order: Order,
+    /// Its payment.
+    pub payment: Payment,
+    /// The gateway's side of it.
+    pub gateway: GatewaySession,
+    /// When the hold ends.
+    pub expires_at: Timestamp,
+    /// It was open before.
+    pub existing: bool,
+}
+
+/// What a callback led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackOutcome {
+    /// It was applied to its payment.
+    Settled(Settlement),
+    /// It names no payment of ours; it is kept, and applied should one turn up.
+    Unmatched,
+}
+
+impl Ticketing {
+    /// Makes an order of a hold and opens its payment page. Asked again, it answers the same.
+    ///
+    /// # Errors
+    /// [`CheckoutRefusal`], or the engine's own; after [`EngineError::Gateway`] ask again.
+    pub async fn checkout(&self, request: CheckoutRequest) -> Result<OpenCheckout, EngineError<CheckoutRefusal>> {
+        let hold = self.queries().hold(request.hold_id).await?;
+        let hold = hold.filter(|hold| hold.user_id == request.user_id);
+        let hold = hold.ok_or(EngineError::Refused(CheckoutRefusal::HoldNotFound))?;
+        let checked_out = self
+            .ask(Checkout {
+                caller: request.caller,
+                session_id: hold.session_id,
+                hold_id: request.hold_id,
+                user_id: request.user_id,
+                method: request.method,
+                order_id: OrderId::from_uuid(self.uuid()),
+                payment_id: PaymentId::from_uuid(self.uuid()),
+            })
+            .await?;
+        let (order, payment) = (checked_out.order, checked_out.payment);
+        let (payment, gateway) = match payment.gateway.clone() {
+            Some(gateway) => (payment, gateway),
+            None => self.open_payment(request.caller, payment, checked_out.expires_at).await?,
+        };
+        let (expires_at, existing) = (checked_out.expires_at, checked_out.existing);
+        Ok(OpenCheckout { order, payment, gateway, expires_at, existing })
+    }
+
+    /// Applies a callback whose signature was verified.
+    ///
+    /// # Errors
+    /// The engine's own: the gateway is to try again.
+    pub async fn payment_callback(
+        &self,
+        caller: Caller,
+        report: CallbackReport,
+    ) -> Result<CallbackOutcome, EngineError<Never>> {
+        let known = self.queries().payment_by_gateway(report.pg_payment_id.clone()).await?;
+        let Some(payment) = known else {
+            let callback_id = callback_id(&report);
+            self.ask(KeepCallback { caller, report, callback_id }).await?;
+            metrics::counter!("ticketing_callback_unmatched_total").increment(1);
+            return Ok(CallbackOutcome::Unmatched);
+        };
+        let settlement = self.settle(caller, payment.link(), report).await?;
+        Ok(settlement.map_or(CallbackOutcome::Unmatched, CallbackOutcome::Settled))
+    }
+
+    /// Applies one kept callback to the payment that turned up for it.
+    pub(super) async fn match_callback(&self, link: PaymentLink, report: CallbackReport) -> Result<(), EngineError<Never>> {
+        self.settle(Caller::of(Actor::Gateway), link, report).await.map(|_| ())
+    }
+
+    async fn settle(
+        &self,
+        caller: Caller,
+        link: PaymentLink,
+        report: CallbackReport,
+    ) -> Result<Option<Settlement>, EngineError<Never>> {
+        let callback_id = callback_id(&report);
+        let outbox_id = OutboxId::from_uuid(self.uuid());
+        let settled = self.inner.batcher.ask(SettlePayment { caller, link, report, callback_id, outbox_id }).await?;
+        let settlement = match settled {
+            Ok(settlement) => settlement,
+            Err(PaymentRefusal::PaymentNotFound | PaymentRefusal::AlreadyRecorded { .. }) => return Ok(None),
+        };
+        match settlement {
+            Settlement::Sold => metrics::counter!("ticketing_payment_succeed_total").increment(1),
+            Settlement::Declined => metrics::counter!("ticketing_payment_fail_total").increment(1),
+            Settlement::RefundRequested(reason) => {
+                metrics::counter!("ticketing_refund_requested_total", "reason" => reason.as_str()).increment(1);
+                self.inner.workers.wake_outbox();
+            }
+            Settlement::Duplicate | Settlement::Contradicted => {
+                metrics::counter!("ticketing_callback_duplicate_total").increment(1);
+            }
+        }
+        Ok(Some(settlement))
+    }
+
+    async fn open_payment(
+        &self,
+        caller: Caller,
+        payment: Payment,
+        expires_at: Timestamp,
+    ) -> Result<(Payment, GatewaySession), EngineError<CheckoutRefusal>> {
+        let open =
+            OpenPayment { reference: payment.id, amount: payment.amount, method: payment.method, expires_at };
+        let gateway = self.inner.gateway.open(open).await.map_err(|error| EngineError::Gateway(Arc::new(error)))?;
+        let record = RecordGatewaySession { caller, link: payment.link(), gateway: gateway.clone() };
+        match self.inner.batcher.ask(record).await? {
+            Ok(payment) => Ok((payment, gateway)),
+            Err(PaymentRefusal::PaymentNotFound) => Err(EngineError::Refused(CheckoutRefusal::HoldNotFound)),
+            Err(PaymentRefusal::AlreadyRecorded { .. }) => {
+                // Two checkouts of one hold raced and the gateway did not keep its promise to
+                // answer both alike: the first one stands.
+                let payment = self.queries().payment(payment.id).await?;
+                payment
+                    .and_then(|payment| Some((payment.clone(), payment.gateway?)))
+                    .ok_or(EngineError::Refused(CheckoutRefusal::HoldNotFound))
+            }
+        }
+    }
+}
+
+/// The name of a callback: the same for every delivery of the same words.
+fn callback_id(report: &CallbackReport) -> CallbackId {
+    let mut hasher = Sha256::new();
+    hasher.update(report.pg_payment_id.as_str());
+    hasher.update([0]);
+    hasher.update(report.raw_payload.as_bytes());
+    let digest = hasher.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    CallbackId::from_uuid(Uuid::new_v8(bytes))
+}

@@ -1,0 +1,184 @@
+//! The waiting room, as its visitors see it.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
+use super::{EngineError, QueueStatusRefusal, Ticketing, catalogue::Fresh};
+use crate::{
+    audit::{Actor, Caller},
+    clock::Timestamp,
+    command::{JoinQueue, LeaveQueue, QueueRefusal},
+    ids::{SessionId, UserId},
+    state_enum,
+    store::{QueueView, StoreError},
+    waiting_room::{PlaceState, QueuePolicy, Standing, token::PlaceClaim},
+};
+
+state_enum! {
+    /// What a visitor is told.
+    pub enum QueueState {
+        /// The turn has not come.
+        Waiting = "WAITING",
+        /// Holds are open to the token.
+        Allowed = "ALLOWED",
+        /// Nothing is left that could come back.
+        SoldOut = "SOLD_OUT",
+    }
+}
+
+/// Where a visitor stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// The token.
+    pub token: String,
+    /// Whether holds are open to it.
+    pub state: QueueState,
+    /// Those still waiting ahead, plus one; 0 once allowed.
+    pub position: u64,
+    /// When the wait or the window ends; `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// Seconds until the turn comes, as far as the policy tells.
+    pub eta_seconds: Option<u64>,
+    /// The visitor had the place before.
+    pub existing: bool,
+    /// When this was so.
+    pub as_of: Timestamp,
+}
+
+impl Ticketing {
+    /// Takes a place in a session's waiting room; the same user finds the place they have.
+    ///
+    /// # Errors
+    /// [`QueueRefusal`], or the engine's own.
+    pub async fn join_queue(
+        &self,
+        caller: Caller,
+        session_id: SessionId,
+        user_id: UserId,
+    ) -> Result<QueueStatus, EngineError<QueueRefusal>> {
+        let joined = self.ask(JoinQueue { caller, session_id, user_id }).await?;
+        let claim = PlaceClaim::of(&joined.place, joined.room.epoch);
+        let given_up = if joined.existing && claim.number > joined.room.head() {
+            self.queries().queue(session_id).await?.map_or_else(Vec::new, |view| view.given_up)
+        } else {
+            // A new place stands behind everyone, and the room counts those who wait.
+            let behind = joined.room.next - 1 - joined.room.head();
+            let gone = behind.saturating_sub(joined.room.waiting);
+            (claim.number.saturating_sub(gone)..claim.number).collect()
+        };
+        metrics::counter!("ticketing_queue_enqueue_total").increment(u64::from(!joined.existing));
+        let standing =
+            joined.room.standing(&joined.policy, claim.number, claim.issued_at, claim.admitted_at_once, joined.at);
+        let position = joined.room.position(claim.number, &given_up);
+        Ok(self.status(&claim, standing, position, &joined.policy, false, joined.existing, joined.at))
+    }
+
+    /// Where `user_id` stands with `token`. Reads only; fresh to
+    /// [`FRESH_FOR`](super::catalogue::FRESH_FOR).
+    ///
+    /// # Errors
+    /// [`QueueStatusRefusal`], or the engine's own.
+    pub async fn queue_status(
+        &self,
+        token: &str,
+        user_id: UserId,
+    ) -> Result<QueueStatus, EngineError<QueueStatusRefusal>> {
+        let refused = |refusal| Err(EngineError::Refused(refusal));
+        let Some(claim) = self.inner.keys.queue_token.verify(token).filter(|claim| claim.user_id == user_id) else {
+            return refused(QueueStatusRefusal::UnknownToken);
+        };
+        let Some(view) = self.inner.rooms.get(self, claim.session_id).await? else {
+            return refused(QueueStatusRefusal::UnknownToken);
+        };
+        if view.room.epoch != claim.epoch {
+            return refused(QueueStatusRefusal::Expired);
+        }
+        let now = self.queries().now().await?;
+        let policy = &view.session.queue;
+        let standing = view.room.standing(policy, claim.number, claim.issued_at, claim.admitted_at_once, now);
+        if standing == Standing::Expired {
+            return refused(QueueStatusRefusal::Expired);
+        }
+        if let Some(place) = self.queries().place(claim.session_id, claim.number).await? {
+            match place.state {
+                PlaceState::In | PlaceState::Bought => {}
+                PlaceState::Left => return refused(QueueStatusRefusal::UnknownToken),
+                PlaceState::Expired => return refused(QueueStatusRefusal::Expired),
+            }
+        }
+        let stock = view.session.stock;
+        let sold_out = stock.available + stock.held <= 0;
+        let position = view.room.position(claim.number, &view.given_up);
+        Ok(self.status(&claim, standing, position, policy, sold_out, true, now))
+    }
+
+    /// Gives a place up. A token that is not the user's, or not a place any more, changes nothing.
+    ///
+    /// # Errors
+    /// [`QueueStatusRefusal::UnknownToken`], or the engine's own.
+    pub async fn leave_queue(&self, token: &str, user_id: UserId) -> Result<(), EngineError<QueueStatusRefusal>> {
+        let claim = self.inner.keys.queue_token.verify(token).filter(|claim| claim.user_id == user_id);
+        let claim = claim.ok_or(EngineError::Refused(QueueStatusRefusal::UnknownToken))?;
+        let left = self.inner.batcher.ask(LeaveQueue { caller: Caller::of(Actor::User(user_id)), claim }).await?;
+        match left {
+            Ok(()) => Ok(()),
+            Err(never) => match never {},
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one answer, put together in one place")]
+    fn status(
+        &self,
+        claim: &PlaceClaim,
+        standing: Standing,
+        position: u64,
+        policy: &QueuePolicy,
+        sold_out: bool,
+        existing: bool,
+        as_of: Timestamp,
+    ) -> QueueStatus {
+        let (state, expires_at) = match standing {
+            Standing::Allowed { until } => (QueueState::Allowed, until),
+            Standing::Waiting { until } if sold_out => (QueueState::SoldOut, until),
+            Standing::Waiting { until } => (QueueState::Waiting, until),
+            // Only a place that was just given or found live gets here with its end behind it.
+            Standing::Expired => (QueueState::Waiting, Some(as_of)),
+        };
+        let position = if state == QueueState::Allowed { 0 } else { position };
+        let eta_seconds = match state {
+            QueueState::Allowed => Some(0),
+            QueueState::Waiting => policy.admit_per_second.map(|rate| position.div_ceil(u64::from(rate.max(1)))),
+            QueueState::SoldOut => None,
+        };
+        let token = self.inner.keys.queue_token.sign(claim);
+        QueueStatus { token, state, position, expires_at, eta_seconds, existing, as_of }
+    }
+}
+
+/// Rooms kept.
+const ROOMS_MAX: usize = 10_000;
+
+/// Waiting rooms as last read: what every poll of a crowd shares.
+#[derive(Debug)]
+pub(super) struct RoomCache {
+    views: Cache<SessionId, Fresh<QueueView>>,
+}
+
+impl RoomCache {
+    pub(super) fn new() -> Self {
+        Self { views: Cache::new(ROOMS_MAX) }
+    }
+
+    async fn get(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<QueueView>>, StoreError> {
+        let now = engine.inner.clock.now();
+        if let Some(fresh) = self.views.get(&id).filter(|fresh| fresh.is_fresh(now)) {
+            return Ok(Some(fresh.value));
+        }
+        let found = engine.queries().queue(id).await?.map(Arc::new);
+        if let Some(view) = &found {
+            self.views.insert(id, Fresh { value: Arc::clone(view), read_at: now });
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,104 @@
+//! Holds.
+
+use super::{EngineError, Ticketing};
+use crate::{
+    audit::Caller,
+    command::{HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal},
+    hold::{Hold, IdempotencyKey, Wanted},
+    ids::{HoldId, SessionId, UserId},
+    session::Stock,
+    store::StoreError,
+};
+
+/// A wish to set stock aside.
+#[derive(Debug, Clone)]
+pub struct HoldRequest {
+    /// Who asks.
+    pub caller: Caller,
+    /// Whose stock.
+    pub session_id: SessionId,
+    /// For whom.
+    pub user_id: UserId,
+    /// How much, or which seats.
+    pub wanted: Wanted,
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// The queue token, if there is one.
+    pub queue_token: Option<String>,
+}
+
+/// Numbers of one session, exact as of the reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionStats {
+    /// Stock by the books: overdue holds count as held until they are reclaimed.
+    pub stock: Stock,
+    /// Tickets of overdue holds.
+    pub overdue: i64,
+    /// Places that wait.
+    pub waiting: u64,
+    /// Admitted places whose window runs.
+    pub active: u64,
+}
+
+impl Ticketing {
+    /// Sets stock aside, once per (session, user, key): asked again, it answers the same hold.
+    ///
+    /// # Errors
+    /// [`HoldRefusal`], or the engine's own. After [`StoreError::OutcomeUnknown`] ask again under
+    /// the same key.
+    pub async fn hold(&self, request: HoldRequest) -> Result<Placed, EngineError<HoldRefusal>> {
+        let claim = match &request.queue_token {
+            None => QueueTicket::Missing,
+            Some(token) => {
+                self.inner.keys.queue_token.verify(token).map_or(QueueTicket::Forged, QueueTicket::Claim)
+            }
+        };
+        let command = PlaceHold {
+            caller: request.caller,
+            id: HoldId::from_uuid(self.uuid()),
+            session_id: request.session_id,
+            user_id: request.user_id,
+            wanted: request.wanted,
+            key: request.key,
+            claim,
+        };
+        let answer = self.ask(command).await;
+        match &answer {
+            Ok(placed) if placed.replayed => metrics::counter!("ticketing_hold_replayed_total").increment(1),
+            Ok(_) => metrics::counter!("ticketing_hold_success_total").increment(1),
+            Err(_) => metrics::counter!("ticketing_hold_fail_total").increment(1),
+        }
+        answer
+    }
+
+    /// Gives a hold up. Asked again, or after its end, it answers the same.
+    ///
+    /// # Errors
+    /// [`ReleaseRefusal`], or the engine's own.
+    pub async fn release(
+        &self,
+        caller: Caller,
+        hold_id: HoldId,
+        by: ReleaseBy,
+    ) -> Result<Hold, EngineError<ReleaseRefusal>> {
+        let hold = self.queries().hold(hold_id).await?;
+        let hold = hold.ok_or(EngineError::Refused(ReleaseRefusal::HoldNotFound))?;
+        self.ask(ReleaseHold { caller, session_id: hold.session_id, hold_id, by }).await
+    }
+
+    /// A session's numbers, read now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn session_stats(&self, id: SessionId) -> Result<Option<SessionStats>, StoreError> {
+        let (Some(view), Some(queue)) = (self.queries().session(id).await?, self.queries().queue(id).await?) else {
+            return Ok(None);
+        };
+        Ok(Some(SessionStats {
+            stock: view.session.stock,
+            overdue: view.overdue,
+            waiting: queue.room.waiting,
+            active: queue.room.active,
+        }))
+    }
+}

@@ -1,0 +1,225 @@
+//! Housekeeping: the sweeper, admission, the outbox, and callbacks that came too early.
+//!
+//! None of it is needed for correctness at the moment of a sale: rules reclaim what is overdue by
+//! themselves. Any number of engines may do it on one store; each step is a command like any other.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use futures_util::future::{Either, select};
+use tokio::sync::{Notify, watch};
+
+use super::{EngineError, Ticketing};
+use crate::{
+    command::{AdvanceQueue, CompleteOutbox, ExpireHolds, LeaseOutbox, Never},
+    outbox::OutboxMessage,
+    payment::gateway::{GatewayError, Refund},
+    store::StoreError,
+};
+
+/// Time between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// Time between two steps of admission.
+const ADMIT_EVERY: Duration = Duration::from_millis(100);
+/// Time between two looks at the outbox, unless something was just put in.
+const OUTBOX_EVERY: Duration = Duration::from_millis(500);
+/// Time between two looks at unmatched callbacks.
+const MATCH_EVERY: Duration = Duration::from_secs(1);
+/// Most sessions, messages or callbacks in one round.
+const ROUND_LEN: u32 = 256;
+
+/// What one [`Ticketing::tick`] did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct TickReport {
+    /// Holds expired.
+    pub expired: u64,
+    /// Visitors admitted.
+    pub admitted: u64,
+    /// Messages delivered.
+    pub delivered: u64,
+    /// Callbacks matched.
+    pub matched: u64,
+}
+
+/// The tasks of one engine, and how to stop them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    stop: watch::Sender<bool>,
+    running: watch::Sender<usize>,
+    outbox: Arc<Notify>,
+}
+
+impl Workers {
+    pub(super) fn new() -> Self {
+        Self { stop: watch::Sender::new(false), running: watch::Sender::new(0), outbox: Arc::new(Notify::new()) }
+    }
+
+    pub(super) fn wake_outbox(&self) {
+        self.outbox.notify_one();
+    }
+
+    pub(super) async fn stop(&self) {
+        self.stop.send_replace(true);
+        // The sender lives as long as `self`, so this only ends when every task has.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    Sweep,
+    Admit,
+    Deliver,
+    Match,
+}
+
+impl Job {
+    const ALL: [Self; 4] = [Self::Sweep, Self::Admit, Self::Deliver, Self::Match];
+
+    const fn every(self) -> Duration {
+        match self {
+            Self::Sweep => SWEEP_EVERY,
+            Self::Admit => ADMIT_EVERY,
+            Self::Deliver => OUTBOX_EVERY,
+            Self::Match => MATCH_EVERY,
+        }
+    }
+}
+
+impl Ticketing {
+    /// Starts the housekeeping as tasks of this engine. [`Ticketing::shutdown`] stops them.
+    pub fn start_workers(&self) {
+        for job in Job::ALL {
+            self.inner.workers.running.send_modify(|running| *running += 1);
+            let engine = self.clone();
+            self.inner.spawn.spawn(Box::pin(async move {
+                engine.work(job).await;
+                engine.inner.workers.running.send_modify(|running| *running -= 1);
+            }));
+        }
+    }
+
+    /// Does one round of all housekeeping, for those who run the engine without its tasks.
+    ///
+    /// # Errors
+    /// The first error of the store or the engine; what was done until then stands.
+    pub async fn tick(&self) -> Result<TickReport, EngineError<Never>> {
+        Ok(TickReport {
+            expired: self.sweep().await?,
+            admitted: self.admit().await?,
+            matched: self.match_callbacks().await?,
+            delivered: self.deliver().await?,
+        })
+    }
+
+    async fn work(&self, job: Job) {
+        let mut stop = self.inner.workers.stop.subscribe();
+        loop {
+            let done = match job {
+                Job::Sweep => self.sweep().await,
+                Job::Admit => self.admit().await,
+                Job::Deliver => self.deliver().await,
+                Job::Match => self.match_callbacks().await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(?job, %error, "housekeeping failed; it will be tried again");
+            }
+            let woken = async {
+                match job {
+                    Job::Deliver => self.inner.workers.outbox.notified().await,
+                    Job::Sweep | Job::Admit | Job::Match => std::future::pending().await,
+                }
+            };
+            let stopped = stop.wait_for(|stop| *stop);
+            let (stopped, woken) = (pin!(stopped), pin!(woken));
+            let pause = tokio::time::timeout(job.every(), select(stopped, woken)).await;
+            if matches!(pause, Ok(Either::Left(_))) {
+                return;
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<u64, EngineError<Never>> {
+        let now = self.queries().now().await?;
+        let mut expired = 0;
+        for session_id in self.queries().sessions_to_sweep(now, ROUND_LEN).await? {
+            loop {
+                let swept = self.ask(ExpireHolds { session_id }).await?;
+                expired += u64::from(swept.expired);
+                if !swept.more {
+                    break;
+                }
+            }
+        }
+        metrics::counter!("ticketing_hold_expired_total").increment(expired);
+        Ok(expired)
+    }
+
+    async fn admit(&self) -> Result<u64, EngineError<Never>> {
+        let (mut admitted, mut after) = (0, None);
+        loop {
+            let sessions = self.queries().sessions_to_admit(after, ROUND_LEN).await?;
+            for session_id in &sessions {
+                loop {
+                    let advanced = self.ask(AdvanceQueue { session_id: *session_id }).await?;
+                    admitted += advanced.admitted;
+                    if !advanced.more {
+                        break;
+                    }
+                }
+            }
+            after = sessions.last().copied();
+            if sessions.len() < ROUND_LEN as usize {
+                metrics::counter!("ticketing_queue_allowed_total").increment(admitted);
+                return Ok(admitted);
+            }
+        }
+    }
+
+    async fn match_callbacks(&self) -> Result<u64, EngineError<Never>> {
+        let found = self.queries().callbacks_to_match(None, ROUND_LEN).await?;
+        let mut matched = 0;
+        for found in found {
+            self.match_callback(found.link, found.callback.report).await?;
+            matched += 1;
+        }
+        Ok(matched)
+    }
+
+    async fn deliver(&self) -> Result<u64, EngineError<Never>> {
+        let now = self.queries().now().await?;
+        let mut delivered = 0;
+        for due in self.queries().outbox_due(now, ROUND_LEN).await? {
+            let lease = LeaseOutbox { session_id: due.session_id, outbox_id: due.id, seen_attempts: due.attempts };
+            if let Some(message) = self.ask(lease).await? {
+                delivered += u64::from(self.refund(message).await?);
+            }
+        }
+        Ok(delivered)
+    }
+
+    /// Gives one payment back; tells whether that succeeded.
+    async fn refund(&self, message: OutboxMessage) -> Result<bool, EngineError<Never>> {
+        let payment = self.queries().payment(message.payment_id).await?;
+        let corrupt = || StoreError::corrupt(format_args!("{} refunds a payment that is not there", message.id));
+        let payment = payment.ok_or_else(corrupt)?;
+        let result = match &payment.gateway {
+            Some(gateway) => {
+                let (key, pg_payment_id) = (message.key.clone(), gateway.pg_payment_id.clone());
+                self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount }).await
+            }
+            None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),
+        };
+        let delivered = result.is_ok();
+        let complete = CompleteOutbox {
+            session_id: message.session_id,
+            outbox_id: message.id,
+            payment_id: payment.id,
+            order_id: payment.order_id,
+            result: result.map_err(|error| error.to_string()),
+        };
+        match self.inner.batcher.ask(complete).await? {
+            Ok(_) => Ok(delivered),
+            Err(refusal) => Err(StoreError::corrupt(refusal).into()),
+        }
+    }
+}

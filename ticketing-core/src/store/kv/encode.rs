@@ -1,0 +1,256 @@
+//! Keys whose bytes sort as what they are made of.
+
+use std::fmt::Write as _;
+
+use crate::{
+    audit::StreamId,
+    clock::Timestamp,
+    event::EventStatus,
+    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    store::kv::{Direction, Span},
+};
+
+macro_rules! spaces {
+    ($($(#[$doc:meta])* $name:ident = $byte:literal, $label:literal;)+) => {
+        /// The first byte of a key: which records, or which of their indexes. The numbers are on disk.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Space {
+            $($(#[$doc])* $name = $byte,)+
+        }
+
+        impl Space {
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            fn label(byte: u8) -> &'static str {
+                match byte {
+                    $($byte => $label,)+
+                    _ => "a key of no known kind",
+                }
+            }
+        }
+    };
+}
+
+spaces! {
+    Schema = 0x01, "schema version";
+    Fence = 0x02, "stream";
+    Stream = 0x10, "stream head";
+    User = 0x11, "user";
+    Event = 0x12, "event";
+    Session = 0x13, "session";
+    Room = 0x14, "room";
+    Place = 0x15, "place";
+    Seat = 0x16, "seat";
+    Hold = 0x17, "hold";
+    Order = 0x18, "order";
+    Payment = 0x19, "payment";
+    Ticket = 0x1a, "ticket";
+    Callback = 0x1b, "callback";
+    Outbox = 0x1c, "outbox message";
+    Audit = 0x1d, "audit record";
+    UserByEmail = 0x40, "user by e-mail";
+    EventByStatus = 0x41, "event by status";
+    SessionOfEvent = 0x42, "session of an event";
+    SessionWithHeld = 0x43, "session with held stock";
+    RoomWithWaiting = 0x44, "room with a line";
+    PlaceOfUser = 0x45, "live place of a user";
+    PlaceGivenUp = 0x46, "place given up";
+    HoldById = 0x47, "hold by id";
+    HoldByKey = 0x48, "hold by session, user and idempotency key";
+    HoldInSessionOfUser = 0x49, "hold by session and user";
+    HoldOfUser = 0x4a, "hold by user";
+    HoldActive = 0x4b, "active hold by its end";
+    OrderById = 0x4c, "order by id";
+    OrderOfHold = 0x4d, "order by hold";
+    OrderOfUser = 0x4e, "order by user";
+    PaymentById = 0x4f, "payment by id";
+    PaymentOfOrder = 0x50, "payment by order";
+    PaymentByGateway = 0x51, "payment by the gateway's id";
+    TicketById = 0x52, "ticket by id";
+    TicketOfOrder = 0x53, "ticket by order";
+    TicketOfUser = 0x54, "ticket by user";
+    TicketOfSeat = 0x55, "valid ticket by seat";
+    CallbackUnmatched = 0x56, "unmatched callback";
+    CallbackOfSession = 0x57, "callback by session";
+    OutboxDue = 0x58, "pending outbox message by time";
+    OutboxByKey = 0x59, "outbox message by key";
+}
+
+/// Something a key can be made of. Two of one type sort as their bytes do; the bytes of one are
+/// never the beginning of another's, save for text, which therefore comes last.
+pub(super) trait Part {
+    fn append(&self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! id_parts {
+    ($($id:ty),+) => {$(
+        impl Part for $id {
+            fn append(&self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(self.uuid().as_bytes());
+            }
+        }
+    )+};
+}
+
+id_parts!(UserId, EventId, SessionId, HoldId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
+
+impl Part for u64 {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_be_bytes());
+    }
+}
+
+impl Part for u32 {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_be_bytes());
+    }
+}
+
+impl Part for Timestamp {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        // With the sign bit turned over, times before 1970 sort before those after.
+        (self.micros().cast_unsigned() ^ (1 << 63)).append(bytes);
+    }
+}
+
+impl Part for EventStatus {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.push(match self {
+            Self::Draft => 0,
+            Self::Published => 1,
+            Self::Archived => 2,
+        });
+    }
+}
+
+impl Part for StreamId {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Session(id) => {
+                bytes.push(0);
+                id.append(bytes);
+            }
+            Self::Event(id) => {
+                bytes.push(1);
+                id.append(bytes);
+            }
+            Self::Users => bytes.push(2),
+            Self::Callbacks => bytes.push(3),
+        }
+    }
+}
+
+impl Part for str {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.as_bytes());
+    }
+}
+
+/// A key, or the beginning that several share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(Vec<u8>);
+
+impl Key {
+    pub(super) fn of(space: Space) -> Self {
+        Self(vec![space as u8])
+    }
+
+    /// This, and behind it `part`.
+    #[must_use]
+    pub(super) fn and<P: Part + ?Sized>(mut self, part: &P) -> Self {
+        part.append(&mut self.0);
+        self
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The key alone.
+    pub(super) fn only(self) -> Span {
+        let mut to = self.0.clone();
+        to.push(0);
+        Span { from: self.0, to, direction: Direction::Ascending, limit: 1 }
+    }
+
+    /// Every key that begins like this.
+    pub(super) fn all(self) -> Span {
+        let to = above(&self.0);
+        Span { from: self.0, to, direction: Direction::Ascending, limit: usize::MAX }
+    }
+
+    /// Of the keys that begin like this, those behind `last` and what begins like it.
+    pub(super) fn behind<P: Part + ?Sized>(self, last: &P) -> Span {
+        let to = above(&self.0);
+        Span { from: above(&self.and(last).0), to, direction: Direction::Ascending, limit: usize::MAX }
+    }
+
+    /// Of the keys that begin like this, those up to `last` and what begins like it.
+    pub(super) fn through<P: Part + ?Sized>(self, last: &P) -> Span {
+        let from = self.0.clone();
+        Span { from, to: above(&self.and(last).0), direction: Direction::Ascending, limit: usize::MAX }
+    }
+
+    /// Of the keys that begin like this, those from `first` on.
+    pub(super) fn starting<P: Part + ?Sized>(self, first: &P) -> Span {
+        let to = above(&self.0);
+        Span { from: self.and(first).0, to, direction: Direction::Ascending, limit: usize::MAX }
+    }
+
+    /// Of the keys that begin like this, those before `first`.
+    pub(super) fn before<P: Part + ?Sized>(self, first: &P) -> Span {
+        let from = self.0.clone();
+        Span { from, to: self.and(first).0, direction: Direction::Ascending, limit: usize::MAX }
+    }
+}
+
+impl Span {
+    /// At most `limit` of it.
+    #[must_use]
+    pub(super) fn limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The largest key first.
+    #[must_use]
+    pub(super) fn descending(self) -> Self {
+        Self { direction: Direction::Descending, ..self }
+    }
+}
+
+/// The smallest key above all that begin with `prefix`.
+fn above(prefix: &[u8]) -> Vec<u8> {
+    let kept = prefix.iter().rposition(|byte| *byte < u8::MAX);
+    let last = kept.expect("no space is 0xff, so the first byte can always be raised");
+    let mut bytes = prefix[..=last].to_vec();
+    bytes[last] += 1;
+    bytes
+}
+
+/// What lies under `key`, for an error: which space, and the key's bytes unless they tell a person.
+pub(super) fn describe(key: &[u8]) -> String {
+    let Some((space, rest)) = key.split_first() else { return "the empty key".to_owned() };
+    let mut text = Space::label(*space).to_owned();
+    if *space != Space::UserByEmail as u8 {
+        text.push(' ');
+        // Writing to a string never fails.
+        let _ = rest.iter().try_for_each(|byte| write!(text, "{byte:02x}"));
+    }
+    text
+}
+
+/// The id at `offset` of a key.
+pub(super) fn id_at(key: &[u8], offset: usize) -> Option<uuid::Uuid> {
+    uuid::Uuid::from_slice(key.get(offset..offset.checked_add(16)?)?).ok()
+}
+
+/// The number at `offset` of a key.
+pub(super) fn u64_at(key: &[u8], offset: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(offset..offset.checked_add(8)?)?.try_into().ok()?))
+}
+
+/// The short number at `offset` of a key.
+pub(super) fn u32_at(key: &[u8], offset: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(key.get(offset..offset.checked_add(4)?)?.try_into().ok()?))
+}
