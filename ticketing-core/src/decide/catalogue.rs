@@ -60,10 +60,7 @@ pub(super) fn update_event(context: &mut Context<'_>, command: &UpdateEvent) -> 
 }
 
 /// Creates a session and its empty waiting room.
-pub(super) fn create_session(
-    context: &mut Context<'_>,
-    command: &CreateSession,
-) -> Verdict<Session, CatalogueRefusal> {
+pub(super) fn create_session(context: &mut Context<'_>, command: &CreateSession) -> Verdict<Session, CatalogueRefusal> {
     if context.snapshot.events.get(&command.event_id)?.is_none() {
         return refuse(CatalogueRefusal::EventNotFound);
     }
@@ -89,7 +86,8 @@ pub(super) fn create_session(
         return invalid("totalStock", "a seated session gets its stock with its seats");
     }
     check_session(&session)?;
-    let meta = serde_json::json!({ "event": session.event_id, "kind": session.kind, "totalStock": session.stock.total });
+    let meta =
+        serde_json::json!({ "event": session.event_id, "kind": session.kind, "totalStock": session.stock.total });
     context.audit(&mut session, command.caller, Action::SessionCreated, command.id, meta.to_string());
     context.snapshot.rooms.put(Room::new(session.id, context.now));
     context.save(session.clone());
@@ -97,10 +95,7 @@ pub(super) fn create_session(
 }
 
 /// Changes a session.
-pub(super) fn update_session(
-    context: &mut Context<'_>,
-    command: &UpdateSession,
-) -> Verdict<Session, CatalogueRefusal> {
+pub(super) fn update_session(context: &mut Context<'_>, command: &UpdateSession) -> Verdict<Session, CatalogueRefusal> {
     let Some(before) = context.session(command.id)? else { return refuse(CatalogueRefusal::SessionNotFound) };
     let mut session = before.clone();
     apply(&command.patch, &mut session);
@@ -242,10 +237,7 @@ fn check_policy(policy: &QueuePolicy) -> Verdict<(), CatalogueRefusal> {
     if let Some((field, _)) = at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
         return invalid(field, "at least 1, or null for no limit");
     }
-    let ttls = [
-        ("queue.waitTtlSeconds", policy.wait_ttl_seconds),
-        ("queue.admitTtlSeconds", policy.admit_ttl_seconds),
-    ];
+    let ttls = [("queue.waitTtlSeconds", policy.wait_ttl_seconds), ("queue.admitTtlSeconds", policy.admit_ttl_seconds)];
     let bad = |ttl: Option<u32>| ttl.is_some_and(|ttl| !(1..=QueuePolicy::TTL_SECONDS_MAX).contains(&ttl));
     match ttls.into_iter().find(|(_, ttl)| bad(*ttl)) {
         Some((field, _)) => invalid(field, format!("1 to {}, or null for no limit", QueuePolicy::TTL_SECONDS_MAX)),

@@ -203,4 +203,3 @@ pub(super) fn tickets_of(context: &Context<'_>, session: &Session, user: UserId)
     let counted = holds.iter().filter(|hold| hold.is_live(context.now) || hold.status == HoldStatus::Confirmed);
     Ok(counted.map(|hold| u64::from(hold.quantity())).sum())
 }
-

@@ -240,10 +240,7 @@ mod tests {
             outcome
         };
         let (decision, outcomes) = rules.decide_by(&mut snapshot, &commands, Timestamp::from_micros(0), rule);
-        assert!(matches!(
-            outcomes[..],
-            [Outcome::CreateEvent(Ok(_)), Outcome::Failed, Outcome::CreateEvent(Ok(_))]
-        ));
+        assert!(matches!(outcomes[..], [Outcome::CreateEvent(Ok(_)), Outcome::Failed, Outcome::CreateEvent(Ok(_))]));
         let Decision::Commit(changes) = decision else { panic!("nothing was missing") };
         let titles: Vec<_> = changes.events.iter().map(|write| write.record().title.as_str()).collect();
         assert_eq!(titles, ["one", "three"], "what the poisoned command had changed is undone");

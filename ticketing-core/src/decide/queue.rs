@@ -70,7 +70,12 @@ pub(super) fn leave(context: &mut Context<'_>, command: &LeaveQueue) -> Verdict<
 pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verdict<Advanced, Never> {
     let session = context.session(command.session_id)?;
     let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
-    let (Some(session), Some(mut room)) = (session, room) else { return Ok(Advanced { admitted: 0, more: false }) };
+    let nothing = Advanced { admitted: 0, more: false };
+    let (Some(session), Some(mut room)) = (session, room) else { return Ok(nothing) };
+    let may_admit = in_stock(&session) && admission::may_admit(&room, &session.queue, context.now);
+    if !may_admit && !somebody_is_over(context, &session, &room)? {
+        return Ok(nothing);
+    }
     let before = room.clone();
     let step = step(context, &session, &mut room)?;
     // Credit that nobody used is worked out anew next time; it is no reason to write.

@@ -35,17 +35,13 @@ pub(super) fn lease(context: &mut Context<'_>, command: &LeaseOutbox) -> Verdict
             && message.next_attempt_at <= context.now
     };
     let Some(message) = message.filter(due) else { return Ok(None) };
-    let leased =
-        OutboxMessage { attempts: message.attempts + 1, next_attempt_at: context.now.plus(LEASE), ..message };
+    let leased = OutboxMessage { attempts: message.attempts + 1, next_attempt_at: context.now.plus(LEASE), ..message };
     context.snapshot.outbox.put(leased.clone());
     Ok(Some(leased))
 }
 
 /// Notes how a delivery went.
-pub(super) fn complete(
-    context: &mut Context<'_>,
-    command: &CompleteOutbox,
-) -> Verdict<PaymentStatus, PaymentRefusal> {
+pub(super) fn complete(context: &mut Context<'_>, command: &CompleteOutbox) -> Verdict<PaymentStatus, PaymentRefusal> {
     let message = context.snapshot.outbox.get(&(command.session_id, command.outbox_id))?.cloned();
     let payment = context.snapshot.payments.get(&(command.session_id, command.payment_id))?.cloned();
     let order = context.snapshot.orders.get(&(command.session_id, command.order_id))?.cloned();

@@ -1,7 +1,14 @@
 //! Accounts, events and sessions: creating, changing, and showing them fresh.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 
 use super::{EngineError, Ticketing};
@@ -107,7 +114,12 @@ impl Ticketing {
     ///
     /// # Errors
     /// [`UserRefusal::UserNotFound`], or the engine's own.
-    pub async fn set_role(&self, caller: Caller, user_id: UserId, role: Role) -> Result<User, EngineError<UserRefusal>> {
+    pub async fn set_role(
+        &self,
+        caller: Caller,
+        user_id: UserId,
+        role: Role,
+    ) -> Result<User, EngineError<UserRefusal>> {
         self.ask(SetRole { caller, user_id, role }).await
     }
 
@@ -182,7 +194,7 @@ impl Ticketing {
         self.ask(ImportSeats { caller, session_id, seats }).await
     }
 
-    /// A session as shown: exact as of its `as_of`, which is at most [`FRESH_FOR`] old.
+    /// A session as shown: exact as of its `as_of`, which is less than a second old.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be read.
@@ -191,60 +203,78 @@ impl Ticketing {
     }
 }
 
-/// How old a shown session may be.
-pub const FRESH_FOR: Duration = Duration::from_millis(250);
+/// How long something read is shown before the store is asked whether it changed. Whoever comes
+/// while it is being asked is shown what there is, for as long as [`STALE_AFTER`].
+pub const FRESH_FOR: Duration = Duration::from_millis(100);
+/// How old something shown may be at most.
+pub const STALE_AFTER: Duration = Duration::from_millis(900);
 /// Sessions kept.
 const SESSIONS_MAX: usize = 10_000;
 
-/// Sessions as last read, each with the store's revision and the engine's time of the reading.
+/// Sessions as last read.
 #[derive(Debug)]
 pub(super) struct SessionCache {
-    views: Cache<SessionId, Fresh<SessionView>>,
+    shown: Cache<SessionId, Arc<Shown>>,
 }
 
-/// Something read, and when.
+/// One session as last read.
+#[derive(Debug)]
+struct Shown {
+    now: ArcSwap<Reading>,
+    asking: AtomicBool,
+}
+
+/// What was read, and when.
 #[derive(Debug, Clone)]
-pub(super) struct Fresh<T> {
-    pub(super) value: Arc<T>,
-    pub(super) read_at: Timestamp,
-}
-
-impl<T> Fresh<T> {
-    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
-        now.since(self.read_at) < FRESH_FOR
-    }
+struct Reading {
+    view: Arc<SessionView>,
+    revision: u64,
+    read_at: Timestamp,
 }
 
 impl SessionCache {
     pub(super) fn new() -> Self {
-        Self { views: Cache::new(SESSIONS_MAX) }
+        Self { shown: Cache::new(SESSIONS_MAX) }
     }
 
     async fn get(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<SessionView>>, StoreError> {
         let now = engine.inner.clock.now();
-        match self.views.get_value_or_guard_async(&id).await {
-            Ok(fresh) if fresh.is_fresh(now) => Ok(Some(fresh.value)),
-            Ok(_) => {
-                self.views.remove(&id);
-                self.read(engine, id).await
-            }
-            Err(guard) => {
-                let found = engine.queries().session(id).await?.map(Arc::new);
-                if let Some(view) = &found {
-                    // A lost place in the cache only costs another reading.
-                    let _ = guard.insert(Fresh { value: Arc::clone(view), read_at: now });
-                }
-                Ok(found)
-            }
+        let Some(shown) = self.shown.get(&id) else {
+            let Some(reading) = read(engine, id, now).await? else { return Ok(None) };
+            let view = Arc::clone(&reading.view);
+            let shown = Shown { now: ArcSwap::from_pointee(reading), asking: AtomicBool::new(false) };
+            self.shown.insert(id, Arc::new(shown));
+            return Ok(Some(view));
+        };
+        let reading = shown.now.load();
+        let age = now.since(reading.read_at);
+        if age < FRESH_FOR || (age < STALE_AFTER && shown.asking.swap(true, Ordering::Acquire)) {
+            return Ok(Some(Arc::clone(&reading.view)));
         }
+        let fresh = refresh(engine, &reading, now).await;
+        shown.asking.store(false, Ordering::Release);
+        let Some(fresh) = fresh? else {
+            self.shown.remove(&id);
+            return Ok(None);
+        };
+        let view = Arc::clone(&fresh.view);
+        shown.now.store(Arc::new(fresh));
+        Ok(Some(view))
     }
+}
 
-    async fn read(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<SessionView>>, StoreError> {
-        let now = engine.inner.clock.now();
-        let found = engine.queries().session(id).await?.map(Arc::new);
-        if let Some(view) = &found {
-            self.views.insert(id, Fresh { value: Arc::clone(view), read_at: now });
-        }
-        Ok(found)
+/// The same, if nothing was committed since and no hold can have ended; else read anew.
+async fn refresh(engine: &Ticketing, reading: &Reading, now: Timestamp) -> Result<Option<Reading>, StoreError> {
+    let session = &reading.view.session;
+    if session.stock.held == 0 && engine.queries().revision().await? == reading.revision {
+        let view = SessionView { as_of: engine.queries().now().await?, ..(*reading.view).clone() };
+        return Ok(Some(Reading { view: Arc::new(view), revision: reading.revision, read_at: now }));
     }
+    read(engine, session.id, now).await
+}
+
+async fn read(engine: &Ticketing, id: SessionId, now: Timestamp) -> Result<Option<Reading>, StoreError> {
+    let revision = engine.queries().revision().await?;
+    let view = engine.queries().session(id).await?;
+    Ok(view.map(|view| Reading { view: Arc::new(view), revision, read_at: now }))
 }

@@ -10,8 +10,7 @@ use crate::{
     audit::{Actor, Caller},
     clock::Timestamp,
     command::{
-        Checkout, CheckoutRefusal, KeepCallback, Never, PaymentRefusal, RecordGatewaySession,
-        SettlePayment, Settlement,
+        Checkout, CheckoutRefusal, KeepCallback, Never, PaymentRefusal, RecordGatewaySession, SettlePayment, Settlement,
     },
     ids::{CallbackId, HoldId, OrderId, OutboxId, PaymentId, UserId},
     order::Order,
@@ -105,7 +104,11 @@ impl Ticketing {
     }
 
     /// Applies one kept callback to the payment that turned up for it.
-    pub(super) async fn match_callback(&self, link: PaymentLink, report: CallbackReport) -> Result<(), EngineError<Never>> {
+    pub(super) async fn match_callback(
+        &self,
+        link: PaymentLink,
+        report: CallbackReport,
+    ) -> Result<(), EngineError<Never>> {
         self.settle(Caller::of(Actor::Gateway), link, report).await.map(|_| ())
     }
 
@@ -142,8 +145,7 @@ impl Ticketing {
         payment: Payment,
         expires_at: Timestamp,
     ) -> Result<(Payment, GatewaySession), EngineError<CheckoutRefusal>> {
-        let open =
-            OpenPayment { reference: payment.id, amount: payment.amount, method: payment.method, expires_at };
+        let open = OpenPayment { reference: payment.id, amount: payment.amount, method: payment.method, expires_at };
         let gateway = self.inner.gateway.open(open).await.map_err(|error| EngineError::Gateway(Arc::new(error)))?;
         let record = RecordGatewaySession { caller, link: payment.link(), gateway: gateway.clone() };
         match self.inner.batcher.ask(record).await? {

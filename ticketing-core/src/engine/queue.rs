@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-use super::{EngineError, QueueStatusRefusal, Ticketing, catalogue::Fresh};
+use super::{EngineError, QueueStatusRefusal, Ticketing, catalogue::FRESH_FOR};
 use crate::{
     audit::{Actor, Caller},
     clock::Timestamp,
@@ -74,8 +74,7 @@ impl Ticketing {
         Ok(self.status(&claim, standing, position, &joined.policy, false, joined.existing, joined.at))
     }
 
-    /// Where `user_id` stands with `token`. Reads only; fresh to
-    /// [`FRESH_FOR`](super::catalogue::FRESH_FOR).
+    /// Where `user_id` stands with `token`, as of at most [`FRESH_FOR`] ago. Reads only.
     ///
     /// # Errors
     /// [`QueueStatusRefusal`], or the engine's own.
@@ -159,10 +158,13 @@ impl Ticketing {
 /// Rooms kept.
 const ROOMS_MAX: usize = 10_000;
 
+/// A waiting room as read, and when.
+type Reading = (Arc<QueueView>, Timestamp);
+
 /// Waiting rooms as last read: what every poll of a crowd shares.
 #[derive(Debug)]
 pub(super) struct RoomCache {
-    views: Cache<SessionId, Fresh<QueueView>>,
+    views: Cache<SessionId, Reading>,
 }
 
 impl RoomCache {
@@ -172,12 +174,12 @@ impl RoomCache {
 
     async fn get(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<QueueView>>, StoreError> {
         let now = engine.inner.clock.now();
-        if let Some(fresh) = self.views.get(&id).filter(|fresh| fresh.is_fresh(now)) {
-            return Ok(Some(fresh.value));
+        if let Some((view, _)) = self.views.get(&id).filter(|(_, read_at)| now.since(*read_at) < FRESH_FOR) {
+            return Ok(Some(view));
         }
         let found = engine.queries().queue(id).await?.map(Arc::new);
         if let Some(view) = &found {
-            self.views.insert(id, Fresh { value: Arc::clone(view), read_at: now });
+            self.views.insert(id, (Arc::clone(view), now));
         }
         Ok(found)
     }

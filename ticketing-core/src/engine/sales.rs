@@ -49,9 +49,7 @@ impl Ticketing {
     pub async fn hold(&self, request: HoldRequest) -> Result<Placed, EngineError<HoldRefusal>> {
         let claim = match &request.queue_token {
             None => QueueTicket::Missing,
-            Some(token) => {
-                self.inner.keys.queue_token.verify(token).map_or(QueueTicket::Forged, QueueTicket::Claim)
-            }
+            Some(token) => self.inner.keys.queue_token.verify(token).map_or(QueueTicket::Forged, QueueTicket::Claim),
         };
         let command = PlaceHold {
             caller: request.caller,

@@ -13,11 +13,11 @@ use crate::{
     audit::{Actor, Caller},
     batcher::{BatchSettings, Batcher, TokioSpawn},
     clock::{Clock, Timestamp},
-    command::{Ask, CheckoutRefusal, HoldRefusal, Placed, QueueRefusal, ReleaseBy, ReleaseRefusal, Settlement},
+    command::{Ask, CheckoutRefusal, HoldRefusal, Placed, QueueRefusal, ReleaseBy, ReleaseRefusal, Settlement, UpdateEvent},
     decide::Rules,
     engine::{
         CallbackOutcome, CheckoutRequest, EngineError, HoldRequest, Keys, NewEvent, NewSession, OpenCheckout,
-        QueueStatus, TickReport, Ticketing,
+        QueueStatus, QueueStatusRefusal, TickReport, Ticketing,
     },
     event::EventStatus,
     hold::{Hold, Wanted},
@@ -221,6 +221,13 @@ impl Harness {
         id
     }
 
+    /// Shows the event of the session spoken about to everyone, or hides it.
+    pub async fn set_event_status(&self, status: EventStatus) {
+        let (id, status) = (self.event_id(), Some(status));
+        let change = UpdateEvent { caller: OPERATOR, id, title: None, description: None, venue: None, status };
+        self.engine.update_event(change).await.expect("the event is there");
+    }
+
     /// Speaks about this session from now on.
     pub fn select(&self, event: EventId, session: SessionId) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((event, session));
@@ -339,6 +346,19 @@ pub fn report(open: &OpenCheckout, status: CallbackStatus) -> CallbackReport {
 
 /// The waiting room.
 impl Harness {
+    /// Where `user` stands with `token`, told by an engine that remembers nothing.
+    pub async fn status(&self, user: UserId, token: &str) -> Result<QueueStatus, QueueStatusRefusal> {
+        let other = self.another_engine();
+        let status = refusal(other.engine.queue_status(token, user).await);
+        other.engine.shutdown().await;
+        status
+    }
+
+    /// `user` gives the place of `token` up.
+    pub async fn leave(&self, user: UserId, token: &str) -> Result<(), QueueStatusRefusal> {
+        refusal(self.engine.leave_queue(token, user).await)
+    }
+
     /// `user` takes a place, or finds it.
     pub async fn join(&self, user: UserId) -> Result<QueueStatus, QueueRefusal> {
         refusal(self.engine.join_queue(Caller::of(Actor::User(user)), self.session_id(), user).await)

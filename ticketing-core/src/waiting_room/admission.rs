@@ -101,11 +101,25 @@ fn end_waits<'a>(room: &mut Room, policy: &QueuePolicy, line: &'a [Place], now: 
     &[]
 }
 
-fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, step: &mut Step) {
+/// Whether somebody who waits could be admitted now, as far as rate and number go.
+pub fn may_admit(room: &Room, policy: &QueuePolicy, now: Timestamp) -> bool {
+    room.waiting > 0 && admissible(&mut room.clone(), policy, now) > 0
+}
+
+/// How many the policy lets in now.
+fn admissible(room: &mut Room, policy: &QueuePolicy, now: Timestamp) -> u64 {
+    if policy.admits_at_once() {
+        return u64::MAX;
+    }
     let by_rate = policy.admit_per_second.map_or(u64::MAX, |rate| credit(room, rate, now));
     let by_active = policy.max_active.map_or(u64::MAX, |most| u64::from(most).saturating_sub(room.active));
-    let most = if policy.admits_at_once() { u64::MAX } else { by_rate.min(by_active) };
-    let mut frontier = room.head();
+    by_rate.min(by_active)
+}
+
+fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, step: &mut Step) {
+    let most = admissible(room, policy, now);
+    let head = room.head();
+    let mut frontier = head;
     for place in line {
         if place.state == PlaceState::In {
             if step.admitted == most {
@@ -126,7 +140,7 @@ fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, 
         let spent = step.admitted.saturating_mul(1_000_000) / u64::from(rate.max(1));
         room.credited_until = room.credited_until.plus(std::time::Duration::from_micros(spent));
     }
-    log_admission(room, policy, now);
+    log_admission(room, policy, head, now);
 }
 
 /// Admissions the rate allows by `now`; what was not used is kept for at most one second.
@@ -139,13 +153,13 @@ fn credit(room: &mut Room, rate: u32, now: Timestamp) -> u64 {
 /// A log holds at most about this many entries, however long the window.
 const LOG_ENTRIES: u32 = 120;
 
-fn log_admission(room: &mut Room, policy: &QueuePolicy, now: Timestamp) {
+fn log_admission(room: &mut Room, policy: &QueuePolicy, after: u64, now: Timestamp) {
     let Some(ttl) = policy.admit_ttl_seconds else { return };
     // Windows count from the end of the slot they were opened in, so a slot needs one entry only.
     let slot_seconds = (ttl / LOG_ENTRIES).max(1);
-    let entry = Admission { through: room.frontier, at: now.end_of_slot(slot_seconds) };
+    let entry = Admission { after, through: room.frontier, at: now.end_of_slot(slot_seconds) };
     match room.log.last_mut() {
-        Some(last) if last.at >= entry.at => last.through = entry.through,
+        Some(last) if last.at >= entry.at && last.through == after => last.through = entry.through,
         _ => room.log.push(entry),
     }
 }

@@ -97,9 +97,12 @@ pub struct Place {
     pub state: PlaceState,
 }
 
-/// "Everyone through this number was admitted by then."
+/// "Everyone behind the one and through the other number was admitted by then." Numbers between
+/// two admissions were stepped over: their wait had ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
+    /// The last number before the first.
+    pub after: u64,
     /// The last number.
     pub through: u64,
     /// The end of the slot it happened in, from which windows are counted.
@@ -191,7 +194,7 @@ impl Room {
         } else {
             let entry = self.log.partition_point(|admission| admission.through < number);
             match self.log.get(entry) {
-                Some(admission) if self.log_covers(number) => admission.at,
+                Some(admission) if number > admission.after && number > self.window_ended_through => admission.at,
                 _ => return Standing::Expired,
             }
         };
@@ -206,9 +209,5 @@ impl Room {
         let from = given_up.partition_point(|gone| *gone <= head);
         let to = given_up.partition_point(|gone| *gone < number);
         number.saturating_sub(head).saturating_sub(to.saturating_sub(from) as u64)
-    }
-
-    fn log_covers(&self, number: u64) -> bool {
-        number > self.window_ended_through
     }
 }

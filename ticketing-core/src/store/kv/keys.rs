@@ -1,68 +1,16 @@
-//! Where every record lies, and through which indexes it is found.
+//! Every key there is: of records, and of the entries of their indexes.
 //!
-//! A record lies under one key of its own, as JSON. Every entry of an index is a key whose value is
-//! the record's key. An index says which of its entries are unique, and which records are in it.
+//! A function named in the plural gives the beginning that the keys of a list share; the lists that
+//! are paged go on with the record's id, so that they are in order of creation.
 
-use serde::{Serialize, de::DeserializeOwned};
-
-use super::encode::{Key, Space, describe};
+use super::encode::{Key, Space, describe, id_at, u32_at, u64_at};
 use crate::{
-    audit::{AuditRecord, Stream, StreamId},
-    clock::Timestamp,
-    event::{Event, EventStatus},
-    hold::{Hold, HoldStatus, IdempotencyKey},
+    audit::StreamId,
+    event::EventStatus,
+    hold::Hold,
     ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
-    order::Order,
-    outbox::{OutboxMessage, OutboxStatus},
-    payment::{Callback, GatewayPaymentId, Payment},
-    seat::{Seat, SeatId, SeatStatus},
-    session::Session,
-    store::{StoreError, kv::Pair},
-    ticket::{Ticket, TicketStatus},
-    user::{Email, User},
-    waiting_room::{Place, PlaceState, Room},
+    store::StoreError,
 };
-
-/// An entry of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: Key,
-    /// At most one record may have it.
-    pub(super) unique: bool,
-}
-
-fn plain(key: Key) -> Entry {
-    Entry { key, unique: false }
-}
-
-fn unique(key: Key) -> Entry {
-    Entry { key, unique: true }
-}
-
-/// A kind of record that is stored.
-pub(super) trait Stored: Serialize + DeserializeOwned {
-    /// The key it lies under.
-    fn primary(&self) -> Key;
-
-    /// Its entries in every index; the same record always has the same ones.
-    fn entries(&self) -> Vec<Entry>;
-
-    /// What is wrong with it, if the store has to refuse it whatever was decided.
-    fn flaw(&self) -> Option<&'static str>;
-}
-
-/// The record in `pair`.
-pub(super) fn decode<R: Stored>(pair: &Pair) -> Result<R, StoreError> {
-    serde_json::from_slice(&pair.value)
-        .map_err(|error| StoreError::corrupt(format_args!("{}: {error}", describe(&pair.key))))
-}
-
-/// The bytes of `record`.
-pub(super) fn encode<R: Stored>(record: &R) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(record).map_err(|error| {
-        StoreError::corrupt(format_args!("{} cannot be written: {error}", describe(&record.primary().into_bytes())))
-    })
-}
 
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $type:ty),*) = $space:ident;)+) => {$(
@@ -136,30 +84,34 @@ keys! {
     outbox_by_key(key: &str) = OutboxByKey;
 }
 
-impl Stored for Stream {
-    fn primary(&self) -> Key {
-        stream(&self.id)
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        Vec::new()
-    }
-
-    fn flaw(&self) -> Option<&'static str> {
-        None
-    }
+/// An entry of [`active_holds`]: by end, then by id; with the quantity, so that overdue stock is
+/// summed up from the index alone.
+pub(super) fn active_hold(hold: &Hold) -> Key {
+    active_holds(&hold.session_id).and(&hold.expires_at).and(&hold.id).and(&hold.quantity())
 }
 
-impl Stored for User {
-    fn primary(&self) -> Key {
-        user(&self.id)
-    }
+/// The hold that an entry of [`active_holds`] names, and its quantity.
+pub(super) fn active_hold_in(key: &[u8]) -> Result<(HoldId, u32), StoreError> {
+    const ID: usize = 1 + 16 + 8;
+    let parts = id_at(key, ID).map(HoldId::from_uuid).zip(u32_at(key, ID + 16));
+    parts.ok_or_else(|| malformed(key))
+}
 
-    fn entries(&self) -> Vec<Entry> {
-        vec![unique(by_email(&self.email))]
-    }
+/// The session that an entry of an index of sessions alone names.
+pub(super) fn session_in(key: &[u8]) -> Result<SessionId, StoreError> {
+    id_at(key, 1).map(SessionId::from_uuid).ok_or_else(|| malformed(key))
+}
 
-    fn flaw(&self) -> Option<&'static str> {
-        None
-    }
+/// The number that an entry of [`places_given_up`] names.
+pub(super) fn place_number_in(key: &[u8]) -> Result<u64, StoreError> {
+    u64_at(key, 1 + 16).ok_or_else(|| malformed(key))
+}
+
+fn malformed(key: &[u8]) -> StoreError {
+    StoreError::corrupt(format_args!("a malformed key: {}", describe(key)))
+}
+
+/// Whether `key` is a lock's.
+pub(super) fn is_fence(key: &[u8]) -> bool {
+    key.first() == Some(&(Space::Fence as u8))
 }

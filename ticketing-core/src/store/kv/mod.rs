@@ -10,6 +10,7 @@ mod encode;
 mod keys;
 mod load;
 mod queries;
+mod records;
 mod store;
 #[cfg(test)]
 mod tests;

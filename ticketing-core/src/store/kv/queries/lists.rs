@@ -1,0 +1,121 @@
+//! Lists that are paged.
+
+use std::collections::BTreeMap;
+
+use super::{Asked, KeyValue, KvStore, Lookup, decode, keys};
+use crate::{
+    audit::{AuditRecord, StreamId},
+    event::{Event, EventStatus},
+    hold::Hold,
+    ids::{EventId, HoldId, OrderId, SessionId, TicketId, UserId},
+    order::Order,
+    session::Session,
+    store::{HoldFilter, Page, PageRequest, StoreError, TicketView},
+    ticket::Ticket,
+    user::User,
+};
+
+/// How many holds are looked at in one step when only some of them are wanted.
+const HOLDS_PER_STEP: u32 = 1_024;
+
+impl<K: KeyValue> KvStore<K> {
+    pub(super) async fn list_users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
+        let asked = Asked::<UserId>::of(&page)?;
+        let found = self.list(Lookup::Scan(asked.ascending(keys::users()))).await?;
+        Ok(Page::of(found, asked.limit, |user: &User| user.id.to_string()))
+    }
+
+    pub(super) async fn list_events(
+        &self,
+        status: Option<EventStatus>,
+        page: PageRequest,
+    ) -> Result<Page<Event>, StoreError> {
+        let asked = Asked::<EventId>::of(&page)?;
+        let lookup = match status {
+            None => Lookup::Scan(asked.ascending(keys::events())),
+            Some(status) => Lookup::Follow(asked.ascending(keys::events_of_status(&status))),
+        };
+        Ok(Page::of(self.list(lookup).await?, asked.limit, |event: &Event| event.id.to_string()))
+    }
+
+    pub(super) async fn list_holds(&self, filter: HoldFilter, page: PageRequest) -> Result<Page<Hold>, StoreError> {
+        let asked = Asked::<HoldId>::of(&page)?;
+        // Without a status every hold of the list is wanted, so one step is enough.
+        let limit = if filter.status.is_none() { asked.limit } else { HOLDS_PER_STEP };
+        let mut step = Asked { limit, after: asked.after };
+        let mut found: Vec<Hold> = Vec::new();
+        loop {
+            let looked_at: Vec<Hold> = self.list(holds_lookup(&filter, &step)).await?;
+            let last = (looked_at.len() > limit as usize).then(|| looked_at.last().map(|hold| hold.id)).flatten();
+            found.extend(looked_at.into_iter().filter(|hold| filter.status.is_none_or(|status| hold.status == status)));
+            if last.is_none() || found.len() > asked.limit as usize {
+                return Ok(Page::of(found, asked.limit, |hold| hold.id.to_string()));
+            }
+            step.after = last;
+        }
+    }
+
+    pub(super) async fn list_orders(&self, user: UserId, page: PageRequest) -> Result<Page<Order>, StoreError> {
+        let asked = Asked::<OrderId>::of(&page)?;
+        let found = self.list(Lookup::Follow(asked.descending(keys::orders_of_user(&user)))).await?;
+        Ok(Page::of(found, asked.limit, |order: &Order| order.id.to_string()))
+    }
+
+    pub(super) async fn list_tickets(&self, user: UserId, page: PageRequest) -> Result<Page<TicketView>, StoreError> {
+        let asked = Asked::<TicketId>::of(&page)?;
+        let found = self.list(Lookup::Follow(asked.descending(keys::tickets_of_user(&user)))).await?;
+        let views = self.show_tickets(found).await?;
+        Ok(Page::of(views, asked.limit, |view| view.ticket.id.to_string()))
+    }
+
+    pub(super) async fn show_ticket(&self, id: TicketId) -> Result<Option<TicketView>, StoreError> {
+        let ticket: Option<Ticket> = self.follow(keys::ticket_by_id(&id)).await?;
+        Ok(self.show_tickets(ticket.into_iter().collect()).await?.pop())
+    }
+
+    pub(super) async fn list_audit(
+        &self,
+        stream: StreamId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.list(Lookup::Scan(keys::audit_of(&stream).starting(&from).limit(limit as usize))).await
+    }
+
+    /// The tickets with what is printed on them.
+    async fn show_tickets(&self, tickets: Vec<Ticket>) -> Result<Vec<TicketView>, StoreError> {
+        let printed =
+            tickets.iter().flat_map(|ticket| [keys::event(&ticket.event_id), keys::session(&ticket.session_id)]);
+        let lookups = printed.map(|key| Lookup::Get(key.into_bytes())).collect();
+        let mut titles: BTreeMap<EventId, String> = BTreeMap::new();
+        let mut starts: BTreeMap<SessionId, _> = BTreeMap::new();
+        for (n, pair) in
+            self.view(lookups).await?.found.iter().enumerate().filter_map(|(n, found)| Some((n, found.first()?)))
+        {
+            if n % 2 == 0 {
+                let event: Event = decode(pair)?;
+                titles.insert(event.id, event.title);
+            } else {
+                let session: Session = decode(pair)?;
+                starts.insert(session.id, session.start_at);
+            }
+        }
+        let view = |ticket: Ticket| {
+            let title = titles.get(&ticket.event_id).cloned();
+            let printed = title.zip(starts.get(&ticket.session_id).copied());
+            let (title, start_at) = printed
+                .ok_or_else(|| StoreError::corrupt(format_args!("{}: its event or session is missing", ticket.id)))?;
+            Ok(TicketView { ticket, title, start_at })
+        };
+        tickets.into_iter().map(view).collect()
+    }
+}
+
+fn holds_lookup(filter: &HoldFilter, asked: &Asked<HoldId>) -> Lookup {
+    match (&filter.session_id, &filter.user_id) {
+        (Some(session), Some(user)) => Lookup::Follow(asked.ascending(keys::holds_in_session_of_user(session, user))),
+        (Some(session), None) => Lookup::Scan(asked.ascending(keys::holds_of_session(session))),
+        (None, Some(user)) => Lookup::Follow(asked.ascending(keys::holds_of_user(user))),
+        (None, None) => Lookup::Follow(asked.ascending(keys::holds())),
+    }
+}
