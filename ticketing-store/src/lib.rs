@@ -1,0 +1,101 @@
+//! Stores of the ticketing engine, behind one URL.
+#![warn(missing_docs)]
+
+pub mod secrets;
+pub mod sqlite;
+mod url;
+
+use std::{fmt, io, path::PathBuf, sync::Arc};
+
+use ticketing_core::{
+    clock::{Clock, SystemClock},
+    store::{Backend, StoreError},
+};
+
+pub use self::{secrets::Secrets, url::UrlError};
+use self::{sqlite::SqliteStore, url::StoreUrl};
+
+/// Who opens a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A server: at most one per SQLite file at a time, kept apart by the lock file `<path>.lock`.
+    Server,
+    /// A command line or another short-lived program: may write beside a server.
+    Tool,
+}
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Who tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Who opens it.
+    pub role: Role,
+    /// Make the file when there is none. Its tables come with [`Schema::migrate`](ticketing_core::store::Schema::migrate).
+    pub create: bool,
+}
+
+impl OpenOptions {
+    /// The system's clock; makes the file when there is none.
+    pub fn new(role: Role) -> Self {
+        Self { clock: Arc::new(SystemClock::new()), role, create: true }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions").field("role", &self.role).field("create", &self.create).finish_non_exhaustive()
+    }
+}
+
+/// Why a store was not opened. Each is one line for whoever started the program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The URL names no store.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// There is no such file, and none was to be made.
+    #[error("there is no store at {}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another server has it.
+    #[error("another server runs on {} (it holds {})", path.display(), lock.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot open {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It is there, and cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: StoreError,
+    },
+}
+
+/// Opens the store that `url` names: `sqlite://PATH` or `memory://`.
+///
+/// Does not migrate. Blocks for as long as the file system takes; needs no async runtime.
+///
+/// # Errors
+/// [`OpenError`] says in one line what is wrong with the URL or the file.
+pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Backend>, OpenError> {
+    match url.parse()? {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(&path, options)?)),
+        StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.clock))),
+    }
+}

@@ -161,3 +161,108 @@ impl Batches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        store::kv::{Guard, Put},
+        testing::SimClock,
+    };
+
+    fn empty() -> MemoryKv {
+        MemoryKv::new(Arc::new(SimClock::new()))
+    }
+
+    fn now<T>(answer: BoxFuture<'_, Result<T, StoreError>>) -> T {
+        answer.now_or_never().expect("nothing in memory waits").expect("memory is always there")
+    }
+
+    fn put(key: &str, value: Option<&str>) -> Put {
+        Put { key: key.into(), value: value.map(Into::into) }
+    }
+
+    fn guard(key: &str, expected: Option<&str>) -> Guard {
+        Guard { key: key.into(), expected: expected.map(Into::into) }
+    }
+
+    fn change(guards: Vec<Guard>, puts: Vec<Put>) -> Change {
+        Change { batch: None, guards, puts }
+    }
+
+    fn with(pairs: &[(&str, &str)]) -> MemoryKv {
+        let kv = empty();
+        let puts = pairs.iter().map(|(key, value)| put(key, Some(value))).collect();
+        assert_eq!(now(kv.apply(change(vec![], puts))), Applied::Yes);
+        kv
+    }
+
+    fn keys(kv: &MemoryKv, lookup: Lookup) -> Vec<String> {
+        let found = now(kv.read(vec![lookup])).found.remove(0);
+        found.into_iter().map(|pair| String::from_utf8(pair.key).unwrap()).collect()
+    }
+
+    fn span(from: &str, to: &str, direction: Direction, limit: usize) -> Span {
+        Span { from: from.into(), to: to.into(), direction, limit }
+    }
+
+    #[test]
+    fn a_span_is_read_from_either_end_and_no_further_than_asked() {
+        let kv = with(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")]);
+        let scan = |from, to, direction, limit| keys(&kv, Lookup::Scan(span(from, to, direction, limit)));
+        assert_eq!(scan("b", "d", Direction::Ascending, usize::MAX), ["b", "c"]);
+        assert_eq!(scan("a", "z", Direction::Ascending, 2), ["a", "b"]);
+        assert_eq!(scan("a", "z", Direction::Descending, 2), ["d", "c"]);
+        assert_eq!(scan("c", "b", Direction::Ascending, 2), [""; 0], "a span that ends before it starts is empty");
+        assert_eq!(scan("b", "b", Direction::Descending, 2), [""; 0]);
+    }
+
+    #[test]
+    fn an_index_is_followed_to_what_it_points_to() {
+        let kv = with(&[("i1", "b"), ("i2", "a"), ("i3", "gone"), ("a", "1"), ("b", "2")]);
+        let follow = |direction| keys(&kv, Lookup::Follow(span("i", "j", direction, usize::MAX)));
+        assert_eq!(follow(Direction::Ascending), ["b", "a"]);
+        assert_eq!(follow(Direction::Descending), ["a", "b"]);
+    }
+
+    #[test]
+    fn the_first_guard_that_does_not_hold_is_named_and_nothing_is_written() {
+        let kv = with(&[("a", "1")]);
+        let before = now(kv.read(vec![])).revision;
+        let puts = || vec![put("a", None), put("c", Some("3"))];
+        let refused = |guards| match now(kv.apply(change(guards, puts()))) {
+            Applied::Refused { key } => String::from_utf8(key).unwrap(),
+            Applied::Yes => panic!("a guard that does not hold was passed"),
+        };
+        assert_eq!(refused(vec![guard("a", Some("1")), guard("b", Some("2")), guard("c", Some("3"))]), "b");
+        assert_eq!(refused(vec![guard("a", None)]), "a");
+        assert_eq!(keys(&kv, Lookup::Scan(span("a", "z", Direction::Ascending, 9))), ["a"]);
+        assert_eq!(now(kv.read(vec![])).revision, before);
+        assert_eq!(now(kv.apply(change(vec![guard("a", Some("1")), guard("b", None)], puts()))), Applied::Yes);
+        assert_eq!(keys(&kv, Lookup::Scan(span("a", "z", Direction::Ascending, 9))), ["c"]);
+        assert_ne!(now(kv.read(vec![])).revision, before);
+    }
+
+    #[test]
+    fn another_handle_sees_the_same_map_and_the_same_names() {
+        let kv = empty();
+        let batch = BatchId::from_uuid(Uuid::from_u128(1));
+        now(kv.clone().apply(Change { batch: Some(batch), ..change(vec![], vec![put("a", Some("1"))]) }));
+        assert_eq!(keys(&kv, Lookup::Get("a".into())), ["a"]);
+        assert_eq!(now(kv.outcome(batch)), BatchOutcome::Committed);
+    }
+
+    #[test]
+    fn as_many_names_are_remembered_as_promised_and_no_more_are_kept() {
+        let kv = empty();
+        let batch = |n: usize| BatchId::from_uuid(Uuid::from_u128(n as u128));
+        for n in 0..=BATCHES_MAX {
+            now(kv.apply(Change { batch: Some(batch(n)), ..change(vec![], vec![]) }));
+        }
+        assert_eq!(now(kv.outcome(batch(0))), BatchOutcome::NotCommitted);
+        assert!((1..=BATCHES_MAX).all(|n| now(kv.outcome(batch(n))) == BatchOutcome::Committed));
+    }
+}

@@ -118,7 +118,7 @@ pub fn room(session: u32) -> Room {
         epoch: 2,
         next: 40,
         frontier: 20,
-        log: vec![Admission { through: 10, at: at(1) }, Admission { through: 20, at: at(2) }],
+        log: vec![Admission { after: 3, through: 10, at: at(1) }, Admission { after: 12, through: 20, at: at(2) }],
         credited_until: at(3),
         wait_ended_through: 5,
         window_ended_through: 6,

@@ -254,3 +254,85 @@ pub(super) fn u64_at(key: &[u8], offset: usize) -> Option<u64> {
 pub(super) fn u32_at(key: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_be_bytes(key.get(offset..offset.checked_add(4)?)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn bytes<P: Part + ?Sized>(part: &P) -> Vec<u8> {
+        Key::of(Space::Session).and(part).into_bytes()
+    }
+
+    fn session(n: u128) -> SessionId {
+        SessionId::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn streams() -> impl Strategy<Value = StreamId> {
+        prop_oneof![
+            any::<u128>().prop_map(|n| StreamId::Session(session(n))),
+            any::<u128>().prop_map(|n| StreamId::Event(EventId::from_uuid(Uuid::from_u128(n)))),
+            Just(StreamId::Users),
+            Just(StreamId::Callbacks),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_sort_as_what_they_are_made_of(
+            ids in any::<(u128, u128)>(),
+            times in any::<(i64, i64)>(),
+            numbers in any::<(u64, u64)>(),
+            streams in (streams(), streams()),
+            texts in ("[!-~]{0,8}", "[!-~]{0,8}"),
+        ) {
+            prop_assert_eq!(bytes(&session(ids.0)).cmp(&bytes(&session(ids.1))), session(ids.0).cmp(&session(ids.1)));
+            let at = Timestamp::from_micros;
+            prop_assert_eq!(bytes(&at(times.0)).cmp(&bytes(&at(times.1))), times.0.cmp(&times.1));
+            prop_assert_eq!(bytes(&numbers.0).cmp(&bytes(&numbers.1)), numbers.0.cmp(&numbers.1));
+            prop_assert_eq!(bytes(&streams.0).cmp(&bytes(&streams.1)), streams.0.cmp(&streams.1));
+            prop_assert_eq!(bytes(texts.0.as_str()).cmp(&bytes(texts.1.as_str())), texts.0.cmp(&texts.1));
+        }
+
+        #[test]
+        fn a_key_of_two_parts_sorts_by_the_first_and_then_by_the_second(
+            a in (any::<i64>(), any::<u64>()),
+            b in (any::<i64>(), any::<u64>()),
+        ) {
+            let key = |(micros, n): (i64, u64)| Key::of(Space::OutboxDue).and(&Timestamp::from_micros(micros)).and(&n);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn a_span_holds_the_keys_that_its_name_says(around in any::<u64>(), other in any::<u64>()) {
+            let list = || Key::of(Space::Place).and(&session(u128::MAX));
+            let key = list().and(&other).into_bytes();
+            let holds = |span: &Span| span.from <= key && key < span.to;
+            prop_assert!(holds(&list().all()));
+            prop_assert_eq!(holds(&list().behind(&around)), other > around);
+            prop_assert_eq!(holds(&list().through(&around)), other <= around);
+            prop_assert_eq!(holds(&list().starting(&around)), other >= around);
+            prop_assert_eq!(holds(&list().before(&around)), other < around);
+            prop_assert_eq!(holds(&list().and(&around).only()), other == around);
+        }
+    }
+
+    #[test]
+    fn no_two_spaces_share_their_keys() {
+        let mut bytes: Vec<_> = Space::ALL.iter().map(|space| *space as u8).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        assert_eq!(bytes.len(), Space::ALL.len());
+        assert!(!bytes.contains(&u8::MAX), "there is a key above all of a space");
+    }
+
+    #[test]
+    fn an_error_names_a_key_but_never_an_address() {
+        let session = Key::of(Space::Session).and(&session(7)).into_bytes();
+        assert_eq!(describe(&session), "session 00000000000000000000000000000007");
+        let address = Key::of(Space::UserByEmail).and("someone@example.com").into_bytes();
+        assert_eq!(describe(&address), "user by e-mail");
+    }
+}

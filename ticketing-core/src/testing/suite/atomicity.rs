@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::Bench;
 use crate::{
@@ -134,9 +134,8 @@ pub async fn racing_batches_see_each_other(bench: Bench) {
     bench.ground(1).await;
     let id = records::session(1, 1).id;
     let before = version(&bench, id).await;
-    let races = (0..RACERS).map(|_| {
-        bench.write_again(&[Read::Session(records::session(1, 1).id)], move |snapshot| bump(snapshot, &[id]))
-    });
+    let reads = [Read::Session(id)];
+    let races = (0..RACERS).map(|_| bench.write_again(&reads, move |snapshot| bump(snapshot, &[id])));
     let receipts = join_all(races).await;
     assert_eq!(receipts.len() as u64, RACERS);
     assert_eq!(version(&bench, id).await, before + RACERS, "an update was lost");
@@ -159,7 +158,7 @@ pub async fn nobody_sees_part_of_a_batch(bench: Bench) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::join!(writing, reading);
+    join(writing, reading).await;
 }
 
 fn bump(snapshot: &mut Snapshot, ids: &[SessionId]) {
@@ -175,7 +174,7 @@ async fn version(bench: &Bench, id: SessionId) -> u64 {
 }
 
 pub async fn a_committed_batch_is_remembered_and_another_is_not(bench: Bench) {
-    let outcome = |id| async { bench.store.outcome(id).await.unwrap() };
+    let outcome = async |id| bench.store.outcome(id).await.unwrap();
     let committed = put_event(&bench, records::event(1)).await;
     assert_eq!(outcome(committed.0).await, BatchOutcome::Committed);
     let refused = put_event(&bench, records::event(1)).await;

@@ -75,7 +75,7 @@ pub async fn an_account_is_found_by_its_address(bench: Bench) {
 pub async fn holds_of_a_user_are_all_of_them_whatever_their_status(bench: Bench) {
     bench.ground(2).await;
     let owner = records::hold(1, 1).user_id;
-    let owned = |n, session, status: HoldStatus| {
+    let owned = move |n, session, status: HoldStatus| {
         let ended_at = (status != HoldStatus::Active).then(|| records::at(n + 50));
         Hold { user_id: owner, status, ended_at, ..records::hold(n, session) }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::{
     audit::StreamId,
@@ -29,7 +29,7 @@ pub async fn a_checkout_asked_again_is_the_same(h: Harness) {
     assert!(again.existing);
     assert_eq!((again.order.id, again.payment.id, &again.gateway), (first.order.id, first.payment.id, &first.gateway));
     assert_eq!(h.gateway.opened().len(), 1);
-    let at_once = tokio::join!(h.checkout(ALICE, hold.id), h.checkout(ALICE, hold.id));
+    let at_once = join(h.checkout(ALICE, hold.id), h.checkout(ALICE, hold.id)).await;
     assert_eq!(at_once.0.unwrap().payment.id, at_once.1.unwrap().payment.id);
 }
 
@@ -202,7 +202,7 @@ pub async fn fifty_duplicates_at_once_sell_once(h: Harness) {
 pub async fn a_success_and_a_fail_at_once_end_in_one_of_both(h: Harness) {
     h.session(5).await;
     let open = h.held_and_checked_out(ALICE, "k1", 2).await;
-    match tokio::join!(h.pay(&open), h.decline(&open)) {
+    match join(h.pay(&open), h.decline(&open)).await {
         (Settlement::Sold, Settlement::Contradicted) => is_sold(&h, &open).await,
         (Settlement::RefundRequested(RefundReason::HoldReleased), Settlement::Declined) => is_refunded(&h, &open).await,
         other => panic!("a payment ended twice: {other:?}"),

@@ -96,7 +96,7 @@ impl All {
                 epoch: 3,
                 next: 50,
                 frontier: 30,
-                log: vec![Admission { through: 30, at: later }],
+                log: vec![Admission { after: 25, through: 30, at: later }],
                 credited_until: later,
                 wait_ended_through: 15,
                 window_ended_through: 16,

@@ -1,0 +1,7 @@
+//! The pairs that are measured, one file each.
+
+pub mod hold;
+pub mod http_hold;
+pub mod http_read;
+pub mod idle_hold;
+pub mod purchase;

@@ -1,0 +1,113 @@
+//! The command line's own shape.
+
+use clap::{Args, Parser, Subcommand};
+use ticketing_core::store::PageRequest;
+
+use crate::commands::{event, hold, migrate, session, user};
+
+/// Runs a ticketing store: accounts, events, sessions, holds, and the proof that it all adds up.
+#[derive(Debug, Parser)]
+#[command(name = "ticketing", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ticketing migrate
+  echo 'Secret123' | ticketing user create-admin --email admin@example.com --password-stdin
+  ticketing event create --title 'Spring concert' --venue 'Main hall' --publish
+  ticketing session create EVENT --start-at 2027-04-01T19:00:00+09:00 --stock 500 --price 55000
+  ticketing verify
+
+Exit codes:
+  0  done
+  1  refused by a rule
+  2  usage or configuration
+  3  an invariant is broken
+  4  store unreachable";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The store to work on: sqlite://PATH
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TICKETING__STORE__URL",
+        default_value = "sqlite://ticketing.db",
+        hide_env_values = true
+    )]
+    pub store: String,
+    /// Print JSON on stdout instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Which part of a list to show.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// At most so many items
+    #[arg(long, value_name = "N", default_value_t = PageRequest::LIMIT_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(PageRequest::LIMIT_MAX)))]
+    limit: u32,
+    /// Where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+impl ListArgs {
+    /// The page it names.
+    pub fn page(self) -> PageRequest {
+        PageRequest { limit: self.limit, after: self.cursor }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the store or bring its schema up to date
+    Migrate(migrate::MigrateArgs),
+    /// Accounts and their roles
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Events
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// Sessions: dates of an event, with their stock
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// Holds
+    #[command(subcommand)]
+    Hold(hold::HoldCommand),
+    /// Check every invariant of the store
+    #[command(after_help = crate::commands::verify::EXAMPLES)]
+    Verify,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_in_its_help() {
+        #[track_caller]
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = command.get_name();
+            assert!(help.contains("Examples:") && help.contains("ticketing "), "`{name}` shows no example");
+            command.get_subcommands().filter(|c| c.get_name() != "help").for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

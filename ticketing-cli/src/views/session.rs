@@ -1,0 +1,104 @@
+use serde::Serialize;
+use ticketing_core::{
+    clock::Timestamp,
+    ids::{EventId, SessionId},
+    money::Money,
+    session::{SaleStatus, SessionKind},
+    store::SessionView,
+    waiting_room::{QueueMode, QueuePolicy},
+};
+
+use crate::output::{Show, or_blank};
+
+/// A session, with its books.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRow {
+    id: SessionId,
+    event_id: EventId,
+    start_at: Timestamp,
+    sales_open_at: Option<Timestamp>,
+    sales_close_at: Option<Timestamp>,
+    kind: SessionKind,
+    total_stock: i64,
+    remaining_stock: i64,
+    held: i64,
+    sold: i64,
+    /// The effective one, as the HTTP API shows it.
+    status: SaleStatus,
+    /// The organiser's.
+    intended_status: SaleStatus,
+    price: Money,
+    max_per_user: u32,
+    hold_ttl_seconds: u32,
+    queue: PolicyRow,
+    as_of: Timestamp,
+}
+
+/// A waiting room's policy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyRow {
+    mode: QueueMode,
+    admit_per_second: Option<u32>,
+    max_active: Option<u32>,
+    wait_ttl_seconds: Option<u32>,
+    admit_ttl_seconds: Option<u32>,
+    max_length: Option<u32>,
+}
+
+impl From<QueuePolicy> for PolicyRow {
+    fn from(policy: QueuePolicy) -> Self {
+        let QueuePolicy { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length } =
+            policy;
+        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length }
+    }
+}
+
+impl From<SessionView> for SessionRow {
+    fn from(view: SessionView) -> Self {
+        let remaining_stock = view.remaining();
+        let SessionView { session, event_status: _, overdue, as_of } = view;
+        Self {
+            id: session.id,
+            event_id: session.event_id,
+            start_at: session.start_at,
+            sales_open_at: session.sales_open_at,
+            sales_close_at: session.sales_close_at,
+            kind: session.kind,
+            total_stock: session.stock.total,
+            remaining_stock,
+            held: session.stock.held - overdue,
+            sold: session.stock.sold,
+            status: session.sale_at(as_of),
+            intended_status: session.status,
+            price: session.price,
+            max_per_user: session.max_per_user,
+            hold_ttl_seconds: session.hold_ttl_seconds,
+            queue: session.queue.into(),
+            as_of,
+        }
+    }
+}
+
+impl Show for SessionRow {
+    const COLUMNS: &'static [&'static str] =
+        &["session", "event", "starts", "kind", "total", "left", "held", "sold", "price", "status", "opens", "closes"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.event_id.to_string(),
+            self.start_at.to_string(),
+            self.kind.to_string(),
+            self.total_stock.to_string(),
+            self.remaining_stock.to_string(),
+            self.held.to_string(),
+            self.sold.to_string(),
+            self.price.to_string(),
+            self.status.to_string(),
+            or_blank(self.sales_open_at),
+            or_blank(self.sales_close_at),
+        ]
+    }
+}

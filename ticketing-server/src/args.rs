@@ -1,0 +1,54 @@
+//! Command-line flags.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::config::{LogFormat, Profile, Sources};
+
+/// Sells tickets first come, first served, and never more than there are.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "ticketing-server", version)]
+pub struct Args {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Where everything is kept [default: sqlite://ticketing.db]
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// The waiting room's own store [default: the same as --store]
+    #[arg(long, value_name = "URL")]
+    pub queue: Option<String>,
+    /// A TOML file with settings; the environment (TICKETING__SECTION__KEY) and flags come before it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How strict the server is about its own settings [default: local]
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// Make an event with two sessions on sale, an administrator and a buyer, and print how to buy a ticket
+    #[arg(long)]
+    pub demo: bool,
+    /// How a log line looks [default: json]
+    #[arg(long, value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Args {
+    /// Where settings come from, these flags first.
+    pub fn sources(&self) -> Sources {
+        let flags = [
+            ("server.listen", self.listen.clone()),
+            ("store.url", self.store.clone()),
+            ("queue.url", self.queue.clone()),
+            ("profile", self.profile.as_ref().and_then(spelling)),
+            ("log.format", self.log_format.as_ref().and_then(spelling)),
+        ];
+        let flags = flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        Sources { file: self.config.clone(), environment: std::env::vars_os().collect(), flags }
+    }
+}
+
+/// A value as it is written on the command line, which is how it is written in files.
+fn spelling(value: &impl ValueEnum) -> Option<String> {
+    value.to_possible_value().map(|value| value.get_name().to_owned())
+}

@@ -1,0 +1,173 @@
+//! Access tokens: JWT, signed with HS256 and with nothing else.
+
+use std::{fmt, sync::Arc};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use ticketing_core::{clock::Clock, ids::UserId, user::Role};
+
+use crate::extract::User;
+
+const ISSUER: &str = "ticketing";
+const AUDIENCE: &str = "ticketing-api";
+/// Longest token that is looked at.
+const TOKEN_BYTES_MAX: usize = 2048;
+
+#[derive(Serialize)]
+struct Issued<'a> {
+    sub: UserId,
+    role: Role,
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: UserId,
+    role: Role,
+}
+
+/// Issues and checks access tokens. No look-up: a token stands for itself until it expires.
+pub struct AccessTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    header: Header,
+    ttl_seconds: u32,
+    clock: Arc<dyn Clock>,
+}
+
+impl AccessTokens {
+    /// Tokens signed with `secret` that live `ttl_seconds`.
+    pub fn new(secret: &[u8], ttl_seconds: u32, clock: Arc<dyn Clock>) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = 0;
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+            header: Header::new(Algorithm::HS256),
+            ttl_seconds,
+            clock,
+        }
+    }
+
+    /// A token for `user`.
+    ///
+    /// # Errors
+    /// When it cannot be signed, which is a defect.
+    pub fn issue(&self, user: User) -> Result<String, jsonwebtoken::errors::Error> {
+        let now = self.clock.now();
+        let seconds = |at: ticketing_core::clock::Timestamp| at.micros().div_euclid(1_000_000);
+        let claims = Issued {
+            sub: user.id,
+            role: user.role,
+            iss: ISSUER,
+            aud: AUDIENCE,
+            iat: seconds(now),
+            exp: seconds(now.plus_seconds(self.ttl_seconds)),
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.encoding)
+    }
+
+    /// Whom a token names; `None` when it is not ours, or not any more.
+    pub fn verify(&self, token: &str) -> Option<User> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
+        Some(User { id: token.claims.sub, role: token.claims.role })
+    }
+
+    /// How long a token lives.
+    pub fn ttl_seconds(&self) -> u32 {
+        self.ttl_seconds
+    }
+}
+
+impl fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessTokens({} s)", self.ttl_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use ticketing_core::clock::SystemClock;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+    fn tokens() -> AccessTokens {
+        AccessTokens::new(SECRET, 900, Arc::new(SystemClock::new()))
+    }
+
+    fn now() -> i64 {
+        SystemClock::new().now().micros() / 1_000_000
+    }
+
+    fn claims() -> Value {
+        let user = UserId::from_uuid(Uuid::from_u128(7));
+        json!({"sub": user, "role": "USER", "iss": "ticketing", "aud": "ticketing-api", "iat": now(), "exp": now() + 60})
+    }
+
+    fn signed(algorithm: Algorithm, secret: &[u8], claims: &Value) -> String {
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    }
+
+    #[track_caller]
+    fn check_refused(name: &str, value: Value) {
+        let mut claims = claims();
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.to_owned(), value),
+        };
+        assert_eq!(tokens().verify(&signed(Algorithm::HS256, SECRET, &claims)), None, "{claims}");
+    }
+
+    #[test]
+    fn a_token_names_whom_it_was_issued_to() {
+        let user = User { id: UserId::from_uuid(Uuid::from_u128(7)), role: Role::Staff };
+        let token = tokens().issue(user).unwrap();
+        assert_eq!(tokens().verify(&token), Some(user));
+        assert!(tokens().verify(&signed(Algorithm::HS256, SECRET, &claims())).is_some());
+    }
+
+    #[test]
+    fn every_claim_must_be_there_and_hold() {
+        for name in ["sub", "role", "iss", "aud", "exp"] {
+            check_refused(name, Value::Null);
+        }
+        check_refused("exp", json!(now() - 1));
+        check_refused("nbf", json!(now() + 60));
+        check_refused("iss", json!("somebody"));
+        check_refused("aud", json!("something"));
+        check_refused("role", json!("ROOT"));
+        check_refused("sub", json!("7"));
+    }
+
+    #[test]
+    fn another_secret_another_algorithm_or_no_signature_is_refused() {
+        let refused = |token: &str| assert_eq!(tokens().verify(token), None, "{token}");
+        refused(&signed(Algorithm::HS256, b"another secret of at least 32 bytes", &claims()));
+        refused(&signed(Algorithm::HS384, SECRET, &claims()));
+        refused(&signed(Algorithm::HS512, SECRET, &claims()));
+        let good = signed(Algorithm::HS256, SECRET, &claims());
+        let mut parts = good.split('.');
+        let (header, payload) = (parts.next().unwrap(), parts.next().unwrap());
+        refused(&format!("{header}.{payload}."));
+        // {"alg":"none"}
+        refused(&format!("eyJhbGciOiJub25lIn0.{payload}."));
+        refused("");
+        refused(&"a".repeat(TOKEN_BYTES_MAX + 1));
+    }
+}

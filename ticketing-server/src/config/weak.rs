@@ -1,0 +1,103 @@
+//! Which settings are too weak to start with.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, ConfigError, Profile};
+
+/// Shortest secret that signs or chains.
+const SECRET_BYTES_MIN: usize = 32;
+/// A secret that repeats so few bytes is no secret.
+const PERIOD_BYTES_MAX: usize = 8;
+/// What stands in examples and is left there.
+const PLACEHOLDERS: [&str; 6] =
+    ["changeme", "change-me", "change_me", "your-256-bit-secret", "replaceme", "replace-me"];
+
+/// What makes `secret` weak, if anything does.
+pub fn weakness(secret: &str) -> Option<String> {
+    let bytes = secret.as_bytes();
+    if bytes.len() < SECRET_BYTES_MIN {
+        return Some(format!("too weak: at least {SECRET_BYTES_MIN} bytes, this has {}", bytes.len()));
+    }
+    let repeats = |period: usize| bytes.iter().skip(period).eq(&bytes[..bytes.len() - period]);
+    if (1..=PERIOD_BYTES_MAX).any(repeats) {
+        return Some("too weak: it repeats itself".to_owned());
+    }
+    let lower = secret.to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| lower.contains(placeholder)).then(|| "too weak: a placeholder".to_owned())
+}
+
+/// Refuses weak secrets, and in `prod` everything that is not fit for real sales.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let secrets: [(&str, &Option<SecretString>); 4] = [
+        ("auth.jwt_secret", &config.auth.jwt_secret),
+        ("queue.token_secret", &config.queue.token_secret),
+        ("audit.key", &config.audit.key),
+        ("tickets.signing_seed", &config.tickets.signing_seed),
+    ];
+    let prod = config.profile == Profile::Prod;
+    for (key, secret) in secrets {
+        match secret {
+            Some(secret) => {
+                if let Some(weakness) = weakness(secret.expose_secret()) {
+                    return Err(ConfigError::invalid(key, &weakness));
+                }
+            }
+            None if prod => return Err(ConfigError::invalid(key, "the prod profile makes no secrets: set one")),
+            None => {}
+        }
+    }
+    if prod { fit_for_sales(config) } else { Ok(()) }
+}
+
+fn fit_for_sales(config: &Config) -> Result<(), ConfigError> {
+    let invalid = |key, message| Err(ConfigError::invalid(key, message));
+    match &config.server.public_url {
+        None => return invalid("server.public_url", "the prod profile needs the shop's public address"),
+        Some(url) if !url.starts_with("https://") && config.server.trusted_proxies.is_empty() => {
+            let message = "the prod profile refuses plain HTTP without a trusted proxy (server.trusted_proxies)";
+            return invalid("server.public_url", message);
+        }
+        Some(_) => {}
+    }
+    if config.cors_origins().iter().any(|origin| origin == "*") {
+        return invalid("server.cors_origins", "the prod profile refuses `*`: name the origins");
+    }
+    invalid("profile", "prod refuses the sandbox gateway, and this build has no other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weak_secret_is_told_why() {
+        assert_eq!(weakness("0123456789abcdef0123456789abcdef"), None);
+        assert_eq!(weakness("a-test-secret-of-more-than-32-bytes"), None);
+        for weak in ["short", &"a".repeat(64), &"password".repeat(5), "please-ChangeMe-please-do-it-now-0123"] {
+            assert!(weakness(weak).is_some(), "{weak}");
+        }
+    }
+
+    #[track_caller]
+    fn check_prod(change: impl FnOnce(&mut Config), expected: &str) {
+        let secret = |text: &str| Some(SecretString::from(format!("{text}-0123456789abcdefghijklmnop")));
+        let mut config = Config { profile: Profile::Prod, ..Config::default() };
+        config.auth.jwt_secret = secret("jwt-secret");
+        config.queue.token_secret = secret("token-secret");
+        config.audit.key = secret("audit-key");
+        config.tickets.signing_seed = secret("seed-seed");
+        config.server.public_url = Some("https://tickets.example.com".to_owned());
+        change(&mut config);
+        let error = check(&config).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn prod_refuses_what_is_not_fit_for_sales() {
+        check_prod(|config| config.auth.jwt_secret = None, "auth.jwt_secret");
+        check_prod(|config| config.server.public_url = None, "server.public_url");
+        check_prod(|config| config.server.public_url = Some("http://tickets.example.com".into()), "plain HTTP");
+        check_prod(|config| config.server.cors_origins = Some(vec!["*".into()]), "cors_origins");
+        check_prod(|_| (), "sandbox");
+    }
+}

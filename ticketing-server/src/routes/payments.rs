@@ -1,0 +1,101 @@
+//! Checkout, the gateway's callbacks, payments and orders.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{get, post},
+};
+use futures_util::future::try_join_all;
+use http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use ticketing_core::{
+    audit::{Actor, Caller},
+    engine::CheckoutRequest,
+    ids::{OrderId, PaymentId},
+    order::Order,
+};
+
+use crate::{
+    dto::{
+        List, page_of,
+        payments::{CallbackBody, CheckoutBody, CheckoutView, OrderView, PaymentView},
+    },
+    error::ApiError,
+    extract::{Body, Id, Paging, PathId, RawBody, Trace, User, caller, is_json, not_json, parse},
+    gateway::{redact, signature},
+    state::App,
+};
+
+/// Paying for holds, and what became of it.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/api/payments/checkout", post(checkout))
+        .route("/api/payments/callback", post(callback))
+        .route("/api/payments/{payment_id}", get(payment))
+        .route("/api/me/orders", get(orders))
+        .route("/api/me/orders/{order_id}", get(order))
+}
+
+async fn checkout(
+    State(app): State<App>,
+    user: User,
+    Trace(trace): Trace,
+    Body(CheckoutBody { hold_id, method }): Body<CheckoutBody>,
+) -> Result<(StatusCode, Json<CheckoutView>), ApiError> {
+    let request = CheckoutRequest { caller: caller(user, trace), user_id: user.id, hold_id, method };
+    let open = app.ticketing.checkout(request).await?;
+    let code = if open.existing { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((code, Json(open.into())))
+}
+
+/// `{}`.
+#[derive(Debug, Serialize)]
+struct Nothing {}
+
+async fn callback(
+    State(app): State<App>,
+    Trace(trace): Trace,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Json<Nothing>, ApiError> {
+    let signed = headers.get(signature::HEADER).map(|value| value.as_bytes());
+    app.callback_verifier
+        .verify(signed, &body)
+        .map_err(|error| ApiError::new(StatusCode::UNAUTHORIZED, "bad_signature", error.to_string()))?;
+    // Who can sign need not name the type; who names one must mean it.
+    if headers.contains_key(header::CONTENT_TYPE) && !is_json(&headers) {
+        return Err(not_json());
+    }
+    let report = parse::<CallbackBody>(&body)?;
+    let raw = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the body is not UTF-8"))?;
+    let kept = redact::without_card_data(raw).map_err(|error| ApiError::invalid(error.to_string()))?;
+    let caller = Caller { actor: Actor::Gateway, trace_id: Some(trace) };
+    app.ticketing.payment_callback(caller, report.into_report(kept)).await?;
+    Ok(Json(Nothing {}))
+}
+
+async fn payment(State(app): State<App>, user: User, Id(id): Id<PaymentId>) -> Result<Json<PaymentView>, ApiError> {
+    let payment = app.ticketing.queries().payment(id).await?.filter(|payment| payment.user_id == user.id);
+    Ok(Json(payment.ok_or_else(PaymentId::not_found)?.into()))
+}
+
+async fn orders(State(app): State<App>, user: User, Paging(page): Paging) -> Result<Json<List<OrderView>>, ApiError> {
+    let page = app.ticketing.queries().orders_of_user(user.id, page_of::<OrderId>(page)?).await?;
+    let items = try_join_all(page.items.into_iter().map(|order| receipt(&app, order))).await?;
+    Ok(Json(List { items, next_cursor: page.next }))
+}
+
+async fn order(State(app): State<App>, user: User, Id(id): Id<OrderId>) -> Result<Json<OrderView>, ApiError> {
+    let order = app.ticketing.queries().order(id).await?.filter(|order| order.user_id == user.id);
+    Ok(Json(receipt(&app, order.ok_or_else(OrderId::not_found)?).await?))
+}
+
+async fn receipt(app: &App, order: Order) -> Result<OrderView, ApiError> {
+    let missing = |what: &dyn std::fmt::Display| ApiError::internal(format_args!("{} without {what}", order.id));
+    let payment = app.ticketing.queries().payment(order.payment_id).await?;
+    let payment = payment.ok_or_else(|| missing(&order.payment_id))?;
+    let view = app.ticketing.session(order.session_id).await?.ok_or_else(|| missing(&order.session_id))?;
+    let event_id = view.session.event_id;
+    let event = app.ticketing.queries().event(event_id).await?.ok_or_else(|| missing(&event_id))?;
+    Ok(OrderView::new(order, &payment, &view.session, &event))
+}

@@ -1,0 +1,167 @@
+//! Serving connections: every one with its bounds, and an orderly end for all.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tower::Service;
+
+use crate::{extract::PeerAddress, routes, state::App};
+
+/// Longest time a client may take over a request's header block.
+const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Largest header block.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Most requests at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 256;
+/// Longest time that requests in flight may take to end, once the server is told to.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(28);
+/// Longest time that the engine may take after them.
+const ENGINE_END_TIME_MAX: Duration = Duration::from_secs(2);
+/// Time between two rounds of forgetting what is no longer needed.
+const UPKEEP_EVERY: Duration = Duration::from_secs(2);
+/// Pause after a connection could not be accepted for want of a resource.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `app` on `listener` until `shutdown` ends; then takes no more connections, finishes what
+/// is in flight, 30 seconds at most, and stops the engine.
+pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    let upkeep = tokio::spawn(upkeep(app.clone()));
+    let graceful = GracefulShutdown::new();
+    let server = Server::new(&app);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = server.accept(&listener) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, room)) => server.spawn(stream, peer, room, graceful.watcher()),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    app.lifecycle.drain();
+    tracing::info!("draining");
+    if timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    if timeout(ENGINE_END_TIME_MAX, app.ticketing.shutdown()).await.is_err() {
+        tracing::warn!("the engine did not end in time");
+    }
+    upkeep.abort();
+    tracing::info!("stopped");
+}
+
+async fn upkeep(app: App) {
+    let mut every = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        every.tick().await;
+        app.limits.clean();
+        app.metrics.upkeep();
+    }
+}
+
+struct Server {
+    routes: Router,
+    protocol: auto::Builder<TokioExecutor>,
+    room: Arc<Semaphore>,
+}
+
+impl Server {
+    fn new(app: &App) -> Self {
+        let mut protocol = auto::Builder::new(TokioExecutor::new());
+        protocol
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME_MAX)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(HEADER_TIME_MAX)
+            .max_concurrent_streams(STREAMS_MAX);
+        let room = Arc::new(Semaphore::new(app.config.server.connections_max));
+        Self { routes: routes::app(app.clone()), protocol, room }
+    }
+
+    /// The next connection, once there is room for it.
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, peer, room))
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, room: OwnedSemaphorePermit, watcher: Watcher) {
+        let (routes, protocol) = (self.routes.clone(), self.protocol.clone());
+        let begun = Arc::new(Begun::default());
+        let seen = Arc::clone(&begun);
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+            seen.note();
+            request.extensions_mut().insert(PeerAddress(peer));
+            routes.clone().call(request.map(Body::new))
+        });
+        tokio::spawn(async move {
+            let connection = protocol.serve_connection(TokioIo::new(stream), service);
+            let mut connection = pin!(watcher.watch(connection));
+            // Until the protocol is known, its own header timeout does not run.
+            let first = timeout(HEADER_TIME_MAX, begun.wait());
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                first = first => match first {
+                    Ok(()) => connection.await,
+                    Err(_) => Ok(()),
+                },
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection broke off");
+            }
+            drop(room);
+        });
+    }
+}
+
+/// Whether a connection has brought its first request.
+#[derive(Default)]
+struct Begun {
+    begun: AtomicBool,
+    notify: Notify,
+}
+
+impl Begun {
+    fn note(&self) {
+        if !self.begun.load(Ordering::Relaxed) && !self.begun.swap(true, Ordering::Relaxed) {
+            self.notify.notify_one();
+        }
+    }
+
+    async fn wait(&self) {
+        self.notify.notified().await;
+    }
+}

@@ -1,0 +1,239 @@
+//! Assembling a server from its configuration.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use base64::Engine as _;
+use secrecy::{ExposeSecret, SecretString};
+use ticketing_core::{
+    Ticketing,
+    clock::{Clock, SystemClock},
+    engine::Keys,
+    ids::RandomIds,
+    payment::gateway::PaymentGateway,
+    store::Backend,
+};
+use ticketing_store::{OpenOptions, Role, Secrets};
+use tokio::net::TcpListener;
+
+use crate::{
+    auth::{bootstrap, jwt::AccessTokens, passwords::Passwords},
+    cache::Rendered,
+    config::{Config, ConfigError},
+    gateway::{
+        sandbox::{Sandbox, SandboxSettings},
+        signature::{SigningSecret, Verifier},
+    },
+    limits::Limits,
+    state::{App, Lifecycle, Shared},
+    telemetry::{Cors, TraceIds, metrics::Metrics},
+};
+
+/// Why the server did not start: one line for whoever started it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartupError(String);
+
+impl StartupError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl From<ConfigError> for StartupError {
+    fn from(error: ConfigError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What was tried at the start, and why it failed.
+pub fn failed(tried: &str, error: &dyn std::error::Error) -> StartupError {
+    StartupError(format!("{tried}: {error}"))
+}
+
+/// A server that has everything and takes connections as soon as it is served.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its state.
+    pub app: App,
+    /// Its listener.
+    pub listener: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How to buy a ticket, if a demo was asked for.
+    pub walkthrough: Option<String>,
+}
+
+/// Binds the listener, opens and migrates the store, and starts the engine with its workers.
+///
+/// # Errors
+/// [`StartupError`] names the setting, and what is wrong with what it names.
+pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
+    check_queue(&config)?;
+    let proxies = config.server.proxies()?;
+    let (listener, address) = bind(&config.server.listen).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = open(&config.store.url, Arc::clone(&clock)).await?;
+    let secrets = secrets(&config)?;
+    let public_url = public_url(&config, address);
+    let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
+    let previous = config.payments.sandbox.webhook_secret_previous.as_ref();
+    let previous = previous.map(|secret| SigningSecret::new(secret.expose_secret().as_bytes()));
+    let sandbox = Arc::new(Sandbox::new(SandboxSettings {
+        secret: webhook_secret.clone(),
+        public_url: Arc::clone(&public_url),
+        bound: reachable(address),
+        clock: Arc::clone(&clock),
+    }));
+    let ids = Arc::new(RandomIds::new());
+    let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
+    let engine =
+        Ticketing::builder(store, keys(&secrets), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
+    let ticketing = engine.build();
+    ticketing.start_workers();
+    let passwords = Passwords::new();
+    if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
+        bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
+    }
+    let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
+    let jwt_secret = secrets.jwt_secret.expose_secret().as_bytes();
+    let app = App::new(Shared {
+        ticketing,
+        sandbox: Some(sandbox),
+        callback_verifier: Verifier::new(webhook_secret, previous, Arc::clone(&clock)),
+        public_url,
+        tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
+        passwords,
+        limits: Limits::new(&config.limits),
+        metrics: Metrics::install().map_err(StartupError)?,
+        lifecycle: Lifecycle::new(),
+        proxies,
+        rendered: Rendered::new(),
+        trace_ids: TraceIds::new(&*ids, clock.now()),
+        cors: Cors::new(config.cors_origins()),
+        clock,
+        config: Arc::new(config),
+    });
+    Ok(Ready { app, listener, address, walkthrough })
+}
+
+fn check_queue(config: &Config) -> Result<(), StartupError> {
+    match &config.queue.url {
+        Some(url) if *url != config.store.url => Err(StartupError::new(
+            "queue.url (--queue): no store of this build serves a waiting room of its own; \
+             leave it out, or give the store's own URL",
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), StartupError> {
+    let failed = |error: io::Error| {
+        let why =
+            if error.kind() == io::ErrorKind::AddrInUse { "the port is in use".to_owned() } else { error.to_string() };
+        StartupError(format!("cannot listen on {listen}: {why}"))
+    };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, StartupError> {
+    let failed = |error: &dyn std::fmt::Display| StartupError(format!("store.url (--store): {error}"));
+    let (owned, options) = (url.to_owned(), OpenOptions { clock, role: Role::Server, create: true });
+    let opened = tokio::task::spawn_blocking(move || ticketing_store::open(&owned, options)).await;
+    let store = opened.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    store.migrate().await.map_err(|error| failed(&error))?;
+    Ok(store)
+}
+
+/// The secrets as configured; what is not comes from the file beside the store, which is made if need be.
+fn secrets(config: &Config) -> Result<Secrets, StartupError> {
+    let failed = |error: &dyn std::fmt::Display| StartupError(error.to_string());
+    let mut secrets = Secrets::load_or_create(&config.store.url).map_err(|error| failed(&error))?;
+    let replace = |secret: &mut SecretString, configured: &Option<SecretString>| {
+        if let Some(configured) = configured {
+            *secret = configured.clone();
+        }
+    };
+    replace(&mut secrets.jwt_secret, &config.auth.jwt_secret);
+    replace(&mut secrets.audit_key, &config.audit.key);
+    replace(&mut secrets.queue_token_key, &config.queue.token_secret);
+    replace(&mut secrets.webhook_secret, &config.payments.sandbox.webhook_secret);
+    if let Some(seed) = &config.tickets.signing_seed {
+        secrets.ticket_signing_seed = parse_seed(seed.expose_secret()).ok_or_else(|| {
+            ConfigError::invalid("tickets.signing_seed", "expected 32 bytes in hex (64 digits) or base64")
+        })?;
+    }
+    Ok(secrets)
+}
+
+fn parse_seed(text: &str) -> Option<[u8; 32]> {
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+    let hex = |text: &str| {
+        let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+        digits.map(|digits| digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)).collect::<Vec<u8>>())
+    };
+    let bytes = match text.len() {
+        64 => hex(text)?,
+        _ => [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|code| code.decode(text).ok())?,
+    };
+    bytes.try_into().ok()
+}
+
+fn keys(secrets: &Secrets) -> Keys {
+    Keys::new(
+        secrets.audit_key.expose_secret().as_bytes(),
+        secrets.queue_token_key.expose_secret().as_bytes(),
+        &secrets.ticket_signing_seed,
+    )
+}
+
+fn public_url(config: &Config, address: SocketAddr) -> Arc<str> {
+    match &config.server.public_url {
+        Some(url) => url.trim_end_matches('/').into(),
+        None => format!("http://{}", reachable(address)).into(),
+    }
+}
+
+/// Where this machine reaches a listener: one on every address answers on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    }
+}
+
+async fn walkthrough(ticketing: &Ticketing, secrets: &Secrets, public_url: &str) -> Result<String, StartupError> {
+    let demo = crate::demo::seed(ticketing, secrets.jwt_secret.expose_secret().as_bytes()).await;
+    Ok(demo.map_err(|error| StartupError(error.to_string()))?.walkthrough(public_url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_read_in_hex_and_in_base64() {
+        let seed: [u8; 32] = std::array::from_fn(|at| at as u8);
+        let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(parse_seed(&hex), Some(seed));
+        assert_eq!(parse_seed("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), Some(seed));
+        assert_eq!(parse_seed("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"), Some(seed));
+        for bad in ["", "zz", &"g".repeat(64), "AAECAwQF"] {
+            assert_eq!(parse_seed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_by_loopback() {
+        let check = |bound: &str, expected: &str| assert_eq!(reachable(bound.parse().unwrap()).to_string(), expected);
+        check("0.0.0.0:80", "127.0.0.1:80");
+        check("[::]:80", "[::1]:80");
+        check("192.0.2.1:80", "192.0.2.1:80");
+    }
+}

@@ -1,0 +1,222 @@
+//! The one layer around every route: trace, identity, limits, panics, problems, log and metrics.
+//!
+//! One layer, because each costs every request an allocation or two.
+
+use std::{convert::Infallible, future::Future, net::IpAddr, panic::AssertUnwindSafe, time::Duration};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    response::{IntoResponse, Response},
+    routing::Route,
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use ticketing_core::{audit::TraceId, clock::Timestamp};
+use tower::{Service, layer::layer_fn, service_fn};
+
+use super::{actions::action, trace::header_value};
+use crate::{
+    error::ApiError,
+    extract::{Context, Identity, PeerAddress},
+    state::App,
+};
+
+/// Names a request's trace in its answer.
+pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Stands for the route of what has none.
+const NO_ROUTE: &str = "unmatched";
+
+/// Puts the front around every route of `router`, its fallbacks included.
+pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
+    let app = app.clone();
+    router.layer(layer_fn(move |mut route: Route| {
+        let app = app.clone();
+        service_fn(move |mut request: Request| {
+            let exchange = Exchange::begin(&app, &request);
+            let refused = exchange.refuse(&app, &request);
+            request.extensions_mut().insert(exchange.context);
+            let routed = match refused {
+                None => Ok(route.call(request)),
+                Some(refused) => Err(Box::new(refused)),
+            };
+            let app = app.clone();
+            async move {
+                let response = match routed {
+                    Ok(routed) => guard(routed).await,
+                    Err(refused) => *refused,
+                };
+                Ok::<_, Infallible>(exchange.end(&app, response))
+            }
+        })
+    }))
+}
+
+/// A handler that panics is a defect, and its own request's misfortune alone.
+async fn guard(routed: impl Future<Output = Result<Response, Infallible>>) -> Response {
+    match AssertUnwindSafe(routed).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Err(panic) => {
+            let message = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            ApiError::internal(format_args!("a handler panicked: {message}")).into_response()
+        }
+    }
+}
+
+/// One request and its answer.
+struct Exchange {
+    context: Context,
+    method: Method,
+    route: Option<MatchedPath>,
+    origin: Option<HeaderValue>,
+    began_at: Timestamp,
+}
+
+impl Exchange {
+    fn begin(app: &App, request: &Request) -> Self {
+        let headers = request.headers();
+        let identity = match headers.get(header::AUTHORIZATION) {
+            None => Identity::Anonymous,
+            Some(value) => {
+                bearer(value).and_then(|token| app.tokens.verify(token)).map_or(Identity::Invalid, Identity::User)
+            }
+        };
+        let address = address(app, request.extensions().get::<PeerAddress>(), headers);
+        Self {
+            context: Context { trace_id: app.trace_ids.of(headers), address, identity },
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            origin: app.cors.allowed(headers),
+            began_at: app.clock.now(),
+        }
+    }
+
+    /// The answer to a request that no handler gets to see.
+    fn refuse(&self, app: &App, request: &Request) -> Option<Response> {
+        let user = match self.context.identity {
+            Identity::User(user) => Some(user.id),
+            Identity::Anonymous | Identity::Invalid => None,
+        };
+        match app.limits.request(user, self.context.address) {
+            Ok(()) => app.cors.preflight(&self.method, request.headers()),
+            Err(limited) => Some(limited.into_response()),
+        }
+    }
+
+    fn end(self, app: &App, mut response: Response) -> Response {
+        let problem = response.extensions_mut().remove::<ApiError>();
+        if let Some(problem) = &problem {
+            *response.body_mut() = problem.body(self.context.trace_id).into();
+        }
+        response.headers_mut().insert(TRACE_ID, header_value(self.context.trace_id));
+        let latency = app.clock.now().since(self.began_at);
+        let route = self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+        app.metrics.answered(&self.method, route, response.status(), latency);
+        self.log(route, response.status(), problem.as_ref(), latency);
+        if let Some(origin) = self.origin {
+            app.cors.admit(origin, response.headers_mut());
+        }
+        response
+    }
+
+    /// One line per request. Reads that went well are many and say little: level debug.
+    fn log(&self, route: &str, status: StatusCode, problem: Option<&ApiError>, latency: Duration) {
+        let outcome = problem.map_or("ok", ApiError::reason);
+        let user_id = match self.context.identity {
+            Identity::User(user) => Some(tracing::field::display(user.id)),
+            Identity::Anonymous | Identity::Invalid => None,
+        };
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    traceId = %Shown(self.context.trace_id),
+                    userId = user_id,
+                    method = self.method.as_str(),
+                    route,
+                    action = action(&self.method, route),
+                    status = status.as_u16(),
+                    outcome,
+                    cause = problem.and_then(ApiError::cause),
+                    latencyMs = latency.as_micros() as f64 / 1000.0,
+                    "request"
+                )
+            };
+        }
+        if status.is_server_error() {
+            line!(error);
+        } else if problem.is_none() && (self.method == Method::GET || self.method == Method::HEAD) {
+            line!(debug);
+        } else {
+            line!(info);
+        }
+    }
+}
+
+struct Shown(TraceId);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Who sent a request: the connection's other end, or, behind trusted proxies, the last address in
+/// `X-Forwarded-For` that is not one of them. What stands further left is the sender's own word.
+fn address(app: &App, peer: Option<&PeerAddress>, headers: &HeaderMap) -> IpAddr {
+    let Some(PeerAddress(peer)) = peer else { return std::net::Ipv4Addr::UNSPECIFIED.into() };
+    let trusted = |address: IpAddr| app.proxies.iter().any(|block| block.contains(address));
+    let mut address = peer.ip();
+    if app.proxies.is_empty() || !trusted(address) {
+        return address;
+    }
+    let hops: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    for hop in hops.into_iter().rev() {
+        let Ok(hop) = hop.trim().parse() else { break };
+        address = hop;
+        if !trusted(address) {
+            break;
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_500_and_tells_only_the_log_why() {
+        let response = guard(async { panic!("the {} is broken", "invariant") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = response.extensions().get::<ApiError>().unwrap();
+        assert_eq!(
+            (problem.reason(), problem.cause()),
+            ("internal", Some("a handler panicked: the invariant is broken"))
+        );
+        let body = problem.body(TraceId(1));
+        assert!(!String::from_utf8_lossy(&body).contains("invariant"));
+    }
+
+    #[test]
+    fn only_a_bearer_token_is_a_token() {
+        let check =
+            |value: &'static str, expected| assert_eq!(bearer(&HeaderValue::from_static(value)), expected, "{value}");
+        check("Bearer abc", Some("abc"));
+        check("bearer  abc ", Some("abc"));
+        check("Basic abc", None);
+        check("Bearer", None);
+        check("abc", None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Trace ids: taken from `traceparent` (W3C Trace Context), else fresh.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderMap, HeaderName};
+use ticketing_core::{audit::TraceId, clock::Timestamp, ids::IdGen};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Where fresh trace ids come from. They are unique, and unlike each other, but no secret.
+#[derive(Debug)]
+pub(crate) struct TraceIds {
+    seed: u64,
+    next: AtomicU64,
+}
+
+impl TraceIds {
+    pub(crate) fn new(ids: &dyn IdGen, now: Timestamp) -> Self {
+        let (high, low) = ids.uuid(now).as_u64_pair();
+        Self { seed: mix(high ^ low.rotate_left(32)), next: AtomicU64::new(low) }
+    }
+
+    /// The trace a request belongs to.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> TraceId {
+        let given = headers.get(TRACEPARENT).and_then(|value| parse(value.as_bytes()));
+        given.unwrap_or_else(|| self.fresh())
+    }
+
+    fn fresh(&self) -> TraceId {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // `mix` is one-to-one, so the low half alone never repeats.
+        let (high, low) = (mix(self.seed ^ number), mix(number));
+        TraceId((u128::from(high) << 64 | u128::from(low)).max(1))
+    }
+}
+
+/// The finaliser of SplitMix64: a permutation whose outputs look random.
+const fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The trace id of `version-traceid-parentid-flags`; `None` for what the recommendation calls invalid.
+fn parse(header: &[u8]) -> Option<TraceId> {
+    let text = std::str::from_utf8(header).ok()?;
+    let mut parts = text.split('-');
+    let mut hex = |len: usize| {
+        let part = parts.next()?;
+        let lowercase = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if part.len() == len && lowercase { u128::from_str_radix(part, 16).ok() } else { None }
+    };
+    let (version, trace, parent, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    let longer = parts.next().is_some();
+    let valid = version != 0xff && trace != 0 && parent != 0 && (version > 0 || !longer);
+    valid.then_some(TraceId(trace))
+}
+
+/// A trace id as a header's value.
+pub(crate) fn header_value(trace_id: TraceId) -> http::HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (place, digit) in text.iter_mut().enumerate() {
+        *digit = DIGITS[(trace_id.0 >> (124 - 4 * place) & 15) as usize];
+    }
+    http::HeaderValue::from_bytes(&text).expect("hex digits are fit for a header")
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketing_core::ids::RandomIds;
+
+    use super::*;
+
+    #[test]
+    fn a_valid_traceparent_names_the_trace() {
+        let id = parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(header_value(id), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert!(parse(b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more").is_some());
+    }
+
+    #[test]
+    fn an_invalid_traceparent_names_none() {
+        for bad in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn fresh_trace_ids_differ() {
+        let ids = TraceIds::new(&RandomIds::new(), Timestamp::from_micros(1));
+        let mut made: Vec<_> = (0..1000).map(|_| ids.fresh().0).collect();
+        made.sort_unstable();
+        made.dedup();
+        assert_eq!(made.len(), 1000);
+    }
+}

@@ -1,0 +1,212 @@
+//! What holds on every route: bodies, methods, problems, traces, origins and time limits.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{TestServer, expect, header};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// Longer than the server waits for a slow client.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn post_text(server: &TestServer, body: &str) -> reqwest::Response {
+    let request = server.post("/api/auth/login").header("content-type", "application/json");
+    request.body(body.to_owned()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_body_of_the_wrong_shape_is_refused_with_its_field_named() {
+    let server = TestServer::in_memory().await;
+    let cases = [
+        (r#"{"email":"a@b.com","password":"x","extra":1}"#, Some("extra")),
+        (r#"{"email":"a@b.com"}"#, Some("password")),
+        (r#"{"email":"a@b.com","email":"a@b.com","password":"x"}"#, Some("email")),
+        (r#"{"email":1,"password":"x"}"#, Some("email")),
+        (r#"{"email":null,"password":"x"}"#, Some("email")),
+        (r#"{"email":"a@b.com","password":"x"} garbage"#, None),
+        (r#"{"email":"a@b.com","password":"x"}{}"#, None),
+        (r#"["a@b.com","x"]"#, None),
+        (r#"{"email":"#, None),
+        ("not json", None),
+        ("", None),
+    ];
+    for (body, field) in cases {
+        let problem = server.problem(post_text(&server, body).await, 400, "invalid_argument").await;
+        assert_eq!(problem["errors"][0]["field"].as_str(), field, "{body}: {problem}");
+        assert_eq!(problem["code"], "400_INVALID_ARGUMENT");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_by_its_type_is_refused() {
+    let server = TestServer::in_memory().await;
+    let body = r#"{"email":"a@b.com","password":"x"}"#;
+    let send = |kind: Option<&str>| {
+        let request = server.post("/api/auth/login").body(body);
+        kind.map_or_else(|| server.post("/api/auth/login").body(body), |kind| request.header("content-type", kind))
+            .send()
+    };
+    for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonp")] {
+        server.problem(send(kind).await.unwrap(), 415, "unsupported_media_type").await;
+    }
+    for kind in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.ticketing+json"] {
+        server.problem(send(Some(kind)).await.unwrap(), 401, "bad_credentials").await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_its_bound_is_refused_whether_or_not_it_tells_its_length() {
+    let server = TestServer::in_memory().await;
+    let fill = |bytes: usize| format!(r#"{{"email":"a@b.com","password":"{}"}}"#, "x".repeat(bytes));
+    let overhead = fill(0).len();
+    server.problem(post_text(&server, &fill(16 * 1024 - overhead + 1)).await, 413, "body_too_large").await;
+    server.problem(post_text(&server, &fill(16 * 1024 - overhead)).await, 401, "bad_credentials").await;
+    let mut stream = connect(&server).await;
+    let head = "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(format!("{head}4001\r\n{}\r\n0\r\n\r\n", "x".repeat(0x4001)).as_bytes()).await.unwrap();
+    let answer = read_until(&mut stream, "body_too_large").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn seats_may_come_in_a_larger_body_but_not_in_any() {
+    let server = TestServer::in_memory().await;
+    let admin = server.admin().await;
+    let event = server.event(&admin).await;
+    let session = server.session(&admin, &event, json!({ "kind": "SEATED" })).await;
+    let path = format!("/api/admin/sessions/{session}/seats");
+    let seats: Vec<_> =
+        (0..2000).map(|n| json!({ "id": format!("S{n}"), "section": "Stalls", "row": "A", "number": n })).collect();
+    let response = server.post(&path).bearer_auth(&admin.token).json(&json!({ "seats": seats })).send().await.unwrap();
+    assert_eq!(expect(response, StatusCode::CREATED).await["totalStock"], 2000);
+    let huge = vec![b' '; 4 * 1024 * 1024 + 1];
+    let request = server.post(&path).bearer_auth(&admin.token).header("content-type", "application/json");
+    server.problem(request.body(huge).send().await.unwrap(), 413, "body_too_large").await;
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones_and_an_unknown_address_is_not_found() {
+    let server = TestServer::in_memory().await;
+    let response = server.delete("/api/auth/login").send().await.unwrap();
+    assert_eq!(header(&response, "allow"), "POST");
+    server.problem(response, 405, "method_not_allowed").await;
+    let response = server.post("/api/events").send().await.unwrap();
+    assert_eq!(header(&response, "allow"), "GET,HEAD");
+    server.problem(response, 405, "method_not_allowed").await;
+    for path in ["/", "/api", "/api/nothing", "/api/events/", "/problems/nothing"] {
+        server.problem(server.get(path).send().await.unwrap(), 404, "route_not_found").await;
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_its_trace_and_a_valid_traceparent_sets_it() {
+    let server = TestServer::in_memory().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = server.get("/healthz").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    assert_eq!(header(&request.send().await.unwrap(), "x-trace-id"), trace);
+    let request = server.get("/api/nothing").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    assert_eq!(server.problem(request.send().await.unwrap(), 404, "route_not_found").await["traceId"], trace);
+    let invalid = server.get("/healthz").header("traceparent", format!("00-{trace}-zz-01")).send().await.unwrap();
+    let fresh = header(&invalid, "x-trace-id");
+    assert!(fresh != trace && fresh.len() == 32, "{fresh}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_named_origin_may_ask_and_no_other() {
+    let preflight = |server: &TestServer, origin: &str| {
+        let request = server.request(Method::OPTIONS, "/api/reservations/hold").header("origin", origin);
+        request.header("access-control-request-method", "POST").send()
+    };
+    let server = TestServer::with(|config| {
+        config.store.url = "memory://".to_owned();
+        config.server.cors_origins = Some(vec!["https://shop.example".to_owned()]);
+    })
+    .await;
+    let allowed = preflight(&server, "https://shop.example").await.unwrap();
+    assert_eq!(allowed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(header(&allowed, "access-control-allow-origin"), "https://shop.example");
+    for name in ["authorization", "idempotency-key", "queue-token", "traceparent"] {
+        assert!(header(&allowed, "access-control-allow-headers").contains(name), "{name}");
+    }
+    let read = server.get("/healthz").header("origin", "https://shop.example").send().await.unwrap();
+    assert_eq!(header(&read, "access-control-expose-headers"), "x-trace-id, retry-after, idempotent-replayed");
+    assert_eq!(header(&read, "vary"), "origin");
+    let other = preflight(&server, "https://evil.example").await.unwrap();
+    assert_eq!(
+        (other.status(), header(&other, "access-control-allow-origin")),
+        (StatusCode::METHOD_NOT_ALLOWED, String::new())
+    );
+    let local = TestServer::in_memory().await;
+    let any = preflight(&local, "https://evil.example").await.unwrap();
+    assert_eq!(header(&any, "access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
+    let forwarded = |server: &TestServer, chain: &str| server.get("/healthz").header("x-forwarded-for", chain).send();
+    let limited = |proxies: &'static [&'static str]| {
+        TestServer::with(move |config| {
+            config.store.url = "memory://".to_owned();
+            config.server.trusted_proxies = proxies.iter().map(|proxy| (*proxy).to_owned()).collect();
+            config.limits.requests_per_address_per_second = 1;
+        })
+    };
+    let behind = limited(&["127.0.0.0/8", "10.0.0.1"]).await;
+    for last in 1..=5 {
+        let chain = format!("203.0.113.9, 192.0.2.{last}, 10.0.0.1");
+        assert_eq!(forwarded(&behind, &chain).await.unwrap().status(), StatusCode::OK);
+    }
+    let open = limited(&[]).await;
+    let mut answers = Vec::new();
+    for last in 1..=5 {
+        answers.push(forwarded(&open, &format!("192.0.2.{last}")).await.unwrap().status());
+    }
+    assert!(answers.contains(&StatusCode::TOO_MANY_REQUESTS), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_header_block_that_never_ends_closes_the_connection() {
+    let server = TestServer::in_memory().await;
+    let beginnings: [&[u8]; 3] = [b"", b"PRI ", b"GET /healthz HTTP/1.1\r\nhost: x\r\n"];
+    let slow = beginnings.map(|beginning| async {
+        let mut stream = connect(&server).await;
+        stream.write_all(beginning).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+        ended.unwrap_or_else(|_| panic!("still open after {:?}", String::from_utf8_lossy(beginning)))
+    });
+    futures_util::future::join_all(slow).await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_told_so() {
+    let server = TestServer::in_memory().await;
+    let mut stream = connect(&server).await;
+    let head =
+        "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_until(&mut stream, "request_timeout").await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+async fn connect(server: &TestServer) -> TcpStream {
+    TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = String::new();
+    let mut buffer = [0; 4096];
+    while !answer.contains(end) {
+        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an answer in time").unwrap();
+        assert!(read > 0, "closed after {answer}");
+        answer.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+    answer
+}

@@ -1,0 +1,50 @@
+//! `--demo`: the printed lines buy a ticket.
+
+mod shop;
+
+use std::process::{Command, Output};
+
+use shop::Server;
+
+/// Runs the printed lines in `sh`, in a directory of their own.
+fn run(server: &Server, directory: &std::path::Path) -> Output {
+    let script = server.printed.join("\n");
+    Command::new("sh").args(["-eu", "-c", &script]).current_dir(directory).output().unwrap()
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo() {
+    if !is_there("curl") {
+        assert!(std::env::var_os("CI").is_none(), "curl is needed to run the printed lines");
+        eprintln!("SKIPPED: curl is not installed, so the demo's printed lines were not run");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite://{}", directory.path().join("demo.db").display());
+    let start = || Server::start(&["--demo", "--store", &store]);
+    let ids = |server: &Server| -> Vec<String> {
+        let words = server.printed.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned);
+        words.filter(|word| word.starts_with("session_") || word.starts_with("Demo1-")).take(4).collect()
+    };
+
+    let first = start();
+    let output = run(&first, directory.path());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    assert!(told.contains("\"status\":\"VALID\""), "{output:?}");
+    let picture = std::fs::read_to_string(directory.path().join("ticket.svg")).unwrap();
+    assert!(picture.contains("<svg"), "{picture}");
+    let made = ids(&first);
+    assert_eq!(made.len(), 4, "two sessions and two passwords: {:?}", first.printed);
+    drop(first);
+
+    let second = start();
+    assert_eq!(ids(&second), made);
+    assert!(second.printed[0].contains("found"), "{:?}", second.printed);
+    let again = run(&second, directory.path());
+    assert!(again.status.success(), "{again:?}");
+}

@@ -1,0 +1,70 @@
+//! Health, readiness, metrics, and the end of a server.
+
+mod common;
+
+use common::{TestServer, expect, header};
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+#[tokio::test]
+async fn a_server_tells_how_it_is() {
+    let server = TestServer::start().await;
+    let healthy = expect(server.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(healthy, json!({ "status": "ok" }));
+    let ready = expect(server.get("/readyz").send().await.unwrap(), StatusCode::OK).await;
+    let checks = json!({ "store": "ok", "queue": "ok", "draining": false, "durability": "disk" });
+    assert_eq!(ready, json!({ "status": "ready", "checks": checks }));
+    let forgetful = TestServer::in_memory().await;
+    let ready = expect(forgetful.get("/readyz").send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(ready["checks"]["durability"], "process");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_not_by_path() {
+    let server = TestServer::in_memory().await;
+    server.get("/api/events/event_of_nobody_in_particular").send().await.unwrap();
+    let response = server.get("/metrics").send().await.unwrap();
+    assert!(header(&response, "content-type").starts_with("text/plain"));
+    let text = response.text().await.unwrap();
+    let counted = r#"http_requests_total{method="GET",route="/api/events/{event_id}",status="4xx"}"#;
+    assert!(text.contains(counted), "{text}");
+    assert!(text.contains("http_request_duration_seconds_bucket"), "{text}");
+    assert!(!text.contains("nobody_in_particular"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight() {
+    let mut server = TestServer::start().await;
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let body = json!({ "email": "late@example.com", "password": common::PASSWORD }).to_string();
+    let head = format!(
+        "POST /api/auth/signup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body: the request is in flight.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.begin_to_stop();
+    server.app.lifecycle.drained().await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    assert!(TcpStream::connect(&address).await.is_err(), "a new connection was taken");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_draining_server_is_not_ready() {
+    let server = TestServer::in_memory().await;
+    server.app.lifecycle.drain();
+    let problem = server.problem(server.get("/readyz").send().await.unwrap(), 503, "not_ready").await;
+    assert_eq!(problem["checks"]["draining"], true);
+}

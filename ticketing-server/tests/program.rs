@@ -1,0 +1,207 @@
+//! The program itself: how it starts, why it does not, and how it ends.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+fn program(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketing-server"));
+    command.current_dir(directory).env_clear();
+    command
+}
+
+/// Checks that the program ends at once with exit code 2 and one line that has every part.
+#[track_caller]
+fn check_refused(change: impl FnOnce(&mut Command, &Path), parts: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program(directory.path());
+    command.env("TICKETING__SERVER__LISTEN", "127.0.0.1:0");
+    change(&mut command, directory.path());
+    let ended = assert_cmd::Command::from_std(command).timeout(std::time::Duration::from_secs(20)).output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    for part in parts {
+        assert!(told.contains(part), "no `{part}` in: {told}");
+    }
+    assert_eq!(String::from_utf8(ended.stdout).unwrap(), "", "it said something on stdout");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    check_refused(|command, _| _ = command.env("TICKETING__SERVER__LISTEN", &address), &[&address, "in use"]);
+}
+
+#[test]
+fn a_store_that_is_none_is_named() {
+    for (url, part) in [
+        ("nonsense", "://"),
+        ("mysql://x", "mysql"),
+        ("postgres://user:hunter2@nowhere/db", "not built into"),
+        ("sqlite:///nonexistent/folder/ticketing.db", "/nonexistent/folder/ticketing.db"),
+    ] {
+        check_refused(|command, _| _ = command.args(["--store", url]), &["store.url", part]);
+    }
+}
+
+#[test]
+fn a_queue_of_its_own_is_refused_and_the_stores_own_is_not() {
+    let queue = |url: &'static str| {
+        move |command: &mut Command, _: &Path| _ = command.args(["--store", "memory://", "--queue", url])
+    };
+    check_refused(queue("sqlite://queue.db"), &["queue.url", "no store of this build"]);
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program(directory.path());
+    queue("memory://")(&mut command, directory.path());
+    Running::start(command, directory).stop();
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_one() {
+    check_refused(
+        |command, _| _ = command.env("TICKETING__SERVER__LISEN", "x"),
+        &["TICKETING__SERVER__LISEN", "TICKETING__SERVER__LISTEN"],
+    );
+    let in_file = |command: &mut Command, directory: &Path| {
+        std::fs::write(directory.join("shop.toml"), "[auth]\njwt_secrets = \"x\"").unwrap();
+        command.args(["--config", "shop.toml"]);
+    };
+    check_refused(in_file, &["auth.jwt_secrets", "auth.jwt_secret`"]);
+    check_refused(|command, _| _ = command.args(["--config", "missing.toml"]), &["missing.toml"]);
+}
+
+#[test]
+fn a_weak_secret_is_refused_without_being_repeated() {
+    for secret in ["short", "hunter2hunter2hunter2hunter2hunter2hunter2"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = program(directory.path());
+        command.args(["--store", "memory://"]).env("TICKETING__AUTH__JWT_SECRET", secret);
+        let ended = command.output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("auth.jwt_secret") && told.contains("weak") && !told.contains("hunter2hunter2"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn prod_starts_with_nothing_that_is_made_up() {
+    check_refused(|command, _| _ = command.args(["--profile", "prod"]), &["auth.jwt_secret", "prod"]);
+    check_refused(|command, _| _ = command.env("TICKETING__PROFILE", "staging"), &["profile", "staging"]);
+}
+
+#[test]
+fn a_first_administrator_with_a_weak_password_is_refused() {
+    let bootstrap = |command: &mut Command, _: &Path| {
+        command.args(["--store", "memory://"]);
+        command.env("TICKETING__BOOTSTRAP__ADMIN_EMAIL", "root@example.com");
+        command.env("TICKETING__BOOTSTRAP__ADMIN_PASSWORD", "weak");
+    };
+    check_refused(bootstrap, &["bootstrap.admin_password", "8 to 128 characters"]);
+}
+
+#[test]
+fn a_second_server_on_one_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ticketing.db").display().to_string();
+    let first = Running::start(program(directory.path()), directory);
+    check_refused(|command, _| _ = command.args(["--store", &format!("sqlite://{path}")]), &["another server", &path]);
+    first.stop();
+}
+
+#[test]
+fn plain_it_works_and_keeps_its_secrets_to_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let server = Running::start(program(&path), directory);
+    let answer = server.get("/readyz");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let secrets = std::fs::metadata(path.join("ticketing.db.secrets.toml")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&secrets.permissions()) & 0o777, 0o600);
+    server.stop();
+}
+
+#[test]
+fn log_lines_are_json_on_stderr_and_tell_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program(directory.path());
+    command.env("TICKETING__LOG__LEVEL", "debug");
+    let server = Running::start(command, directory);
+    let body = r#"{"email":"kim@example.com","password":"Secret123"}"#;
+    for path in ["/api/auth/signup", "/api/auth/login"] {
+        server.post(path, body);
+    }
+    server.get("/api/me?token=hush");
+    let log = server.stop();
+    let requests: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .filter(|line| line["message"] == "request")
+        .collect();
+    let told: Vec<_> = requests
+        .iter()
+        .map(|line| {
+            (line["action"].as_str().unwrap(), line["status"].as_u64().unwrap(), line["outcome"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(told, [("auth.signup", 201, "ok"), ("auth.login", 200, "ok"), ("user.show", 401, "token_required")]);
+    assert!(requests.iter().all(|line| line["traceId"].as_str().is_some_and(|id| id.len() == 32)), "{log}");
+    for secret in ["kim@", "Secret123", "hush", "eyJ"] {
+        assert!(!log.contains(secret), "{secret} stands in {log}");
+    }
+}
+
+/// A server in its own process.
+struct Running {
+    child: Child,
+    address: String,
+    _directory: TempDir,
+}
+
+impl Running {
+    fn start(mut command: Command, directory: TempDir) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
+        let address = address.unwrap_or_else(|| panic!("it said `{line}`"));
+        Self { child, address, _directory: directory }
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json");
+        self.ask(&format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends SIGTERM, checks that the process ends well, and returns its log.
+    fn stop(mut self) -> String {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{log}");
+        log
+    }
+}

@@ -1,0 +1,198 @@
+//! What a run came to: a table for people, JSON for programs.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use ticketing_core::{session::Stock, verify::Violation};
+
+use super::story::{Answer, Step, Story};
+
+/// Longest time that is told from longer ones: an hour.
+const MICROS_MAX: u64 = 3_600_000_000;
+
+/// Times of one step.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StepTimes {
+    step: Step,
+    calls: u64,
+    done: u64,
+    p50_micros: u64,
+    p95_micros: u64,
+    p99_micros: u64,
+    max_micros: u64,
+}
+
+/// The whole run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// What drew the buyers.
+    pub seed: u64,
+    /// How many sales there were.
+    pub rounds: u32,
+    /// How many buyers came, in all of them.
+    pub buyers: u64,
+    elapsed_millis: u64,
+    holds: u64,
+    holds_per_second: f64,
+    purchases: u64,
+    purchases_per_second: f64,
+    steps: Vec<StepTimes>,
+    refusals: BTreeMap<&'static str, u64>,
+    failures: BTreeMap<String, u64>,
+    unknown: u64,
+    /// The books of each round's session, at the end.
+    stock: Vec<Stock>,
+    /// Promises that were broken as seen from outside.
+    pub complaints: Vec<String>,
+    /// Invariants that the store's own records break.
+    pub violations: Vec<Violation>,
+}
+
+/// Gathers a run's numbers round by round.
+#[derive(Debug)]
+pub struct Tally {
+    times: BTreeMap<Step, (Histogram<u64>, u64)>,
+    refusals: BTreeMap<&'static str, u64>,
+    failures: BTreeMap<String, u64>,
+    unknown: u64,
+    holds: u64,
+    purchases: u64,
+    buyers: u64,
+    rounds: u32,
+    elapsed: Duration,
+    stock: Vec<Stock>,
+    complaints: Vec<String>,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        let histogram = || {
+            Histogram::new_with_bounds(1, MICROS_MAX, 3)
+                .expect("three digits up to an hour are within a histogram's bounds")
+        };
+        Self {
+            times: Step::ALL.into_iter().map(|step| (step, (histogram(), 0))).collect(),
+            refusals: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            unknown: 0,
+            holds: 0,
+            purchases: 0,
+            buyers: 0,
+            rounds: 0,
+            elapsed: Duration::ZERO,
+            stock: Vec::new(),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// Adds a round that took `elapsed`.
+    pub fn add(&mut self, stories: &[Story], elapsed: Duration, stock: Stock, complaints: Vec<String>) {
+        self.rounds += 1;
+        self.elapsed += elapsed;
+        self.stock.push(stock);
+        self.complaints.extend(complaints);
+        for story in stories {
+            self.buyers += 1;
+            self.holds += u64::from(story.held.is_some());
+            self.purchases += u64::from(story.reported.as_ref().is_some_and(|reported| reported.sold > 0));
+            story.calls.iter().for_each(|call| self.add_call(call));
+        }
+    }
+
+    fn add_call(&mut self, call: &super::story::Call) {
+        let (histogram, done) = self.times.get_mut(&call.step).expect("every step has its histogram");
+        let micros = u64::try_from(call.answered.since(call.asked).as_micros()).unwrap_or(u64::MAX);
+        histogram.saturating_record(micros);
+        match &call.answer {
+            Answer::Done => *done += 1,
+            Answer::Refused { reason } => *self.refusals.entry(reason).or_default() += 1,
+            Answer::Unknown => self.unknown += 1,
+            Answer::Failed { error } => *self.failures.entry(error.clone()).or_default() += 1,
+        }
+    }
+
+    /// The report, with what `verify` found.
+    pub fn finish(self, seed: u64, violations: Vec<Violation>) -> Report {
+        let per_second = |count: u64| count as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON);
+        let step_times = |(step, (histogram, done)): (&Step, &(Histogram<u64>, u64))| StepTimes {
+            step: *step,
+            calls: histogram.len(),
+            done: *done,
+            p50_micros: histogram.value_at_quantile(0.50),
+            p95_micros: histogram.value_at_quantile(0.95),
+            p99_micros: histogram.value_at_quantile(0.99),
+            max_micros: histogram.max(),
+        };
+        Report {
+            seed,
+            rounds: self.rounds,
+            buyers: self.buyers,
+            elapsed_millis: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            holds: self.holds,
+            holds_per_second: per_second(self.holds),
+            purchases: self.purchases,
+            purchases_per_second: per_second(self.purchases),
+            steps: self.times.iter().map(step_times).collect(),
+            refusals: self.refusals,
+            failures: self.failures,
+            unknown: self.unknown,
+            stock: self.stock,
+            complaints: self.complaints,
+            violations,
+        }
+    }
+}
+
+impl Report {
+    /// Every broken promise, in words.
+    pub fn broken(&self) -> Vec<String> {
+        let inside =
+            |violation: &Violation| format!("{} {}: {}", violation.invariant, violation.target, violation.detail);
+        self.complaints.iter().cloned().chain(self.violations.iter().map(inside)).collect()
+    }
+
+    /// The report for people.
+    pub fn tables(&self) -> String {
+        let mut steps = table();
+        steps.set_header(["step", "calls", "done", "p50", "p95", "p99", "max"]);
+        for times in &self.steps {
+            let [p50, p95, p99, max] =
+                [times.p50_micros, times.p95_micros, times.p99_micros, times.max_micros].map(millis);
+            let (calls, done) = (times.calls.to_string(), times.done.to_string());
+            steps.add_row([times.step.name().to_owned(), calls, done, p50, p95, p99, max]);
+        }
+        let mut sums = table();
+        let seconds = self.elapsed_millis as f64 / 1_000.0;
+        sums.add_row(["buyers", &format!("{} in {} rounds, {seconds:.2} s", self.buyers, self.rounds)]);
+        sums.add_row(["holds", &format!("{} ({:.0}/s)", self.holds, self.holds_per_second)]);
+        sums.add_row(["purchases", &format!("{} ({:.0}/s)", self.purchases, self.purchases_per_second)]);
+        for (reason, count) in &self.refusals {
+            sums.add_row([format!("refused: {reason}"), count.to_string()]);
+        }
+        for (error, count) in &self.failures {
+            sums.add_row([format!("failed: {error}"), count.to_string()]);
+        }
+        sums.add_row(["answers lost", &self.unknown.to_string()]);
+        for stock in &self.stock {
+            let Stock { total, available, held, sold } = stock;
+            sums.add_row(["stock", &format!("{total} = {available} available + {held} held + {sold} sold")]);
+        }
+        sums.add_row(["seed", &self.seed.to_string()]);
+        format!("{steps}\n{sums}")
+    }
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn millis(micros: u64) -> String {
+    format!("{:.2} ms", micros as f64 / 1_000.0)
+}

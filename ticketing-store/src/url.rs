@@ -1,0 +1,85 @@
+//! Store URLs.
+
+use std::path::{Path, PathBuf};
+
+/// Why a text names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// It is not of the form `scheme://…`.
+    #[error("a store URL looks like sqlite://PATH or memory://, this one has no `://`")]
+    NoScheme,
+    /// Nothing is known by this scheme.
+    #[error("`{0}://` is no kind of store: use sqlite://PATH or memory://")]
+    UnknownScheme(String),
+    /// The scheme is known; the store is not part of this program.
+    #[error("`{0}://` stores are not built into this program: use sqlite://PATH or memory://")]
+    NotBuiltIn(String),
+    /// `sqlite://` without a file.
+    #[error("`sqlite://` names no file: write sqlite://PATH, such as sqlite://ticketing.db")]
+    NoPath,
+    /// `sqlite://` with something that is no path.
+    #[error("a `sqlite://` URL takes a path and no parameters, this one has a `{0}`")]
+    Parameters(char),
+    /// `memory://` with something behind it.
+    #[error("`memory://` takes nothing behind it")]
+    NotEmpty,
+}
+
+/// What a store URL names. Errors never repeat what stands behind `://`: it may be a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    Sqlite(PathBuf),
+    Memory,
+}
+
+impl std::str::FromStr for StoreUrl {
+    type Err = UrlError;
+
+    fn from_str(url: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
+        match scheme {
+            "sqlite" if rest.is_empty() => Err(UrlError::NoPath),
+            "sqlite" => match rest.chars().find(|c| matches!(c, '?' | '#')) {
+                Some(found) => Err(UrlError::Parameters(found)),
+                None => Ok(Self::Sqlite(Path::new(rest).to_owned())),
+            },
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(UrlError::NotEmpty),
+            "postgres" | "postgresql" | "redis" | "rediss" => Err(UrlError::NotBuiltIn(scheme.to_owned())),
+            unknown => Err(UrlError::UnknownScheme(unknown.chars().take(32).collect())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expected: Result<StoreUrl, &str>) {
+        let found = url.parse::<StoreUrl>();
+        match expected {
+            Ok(expected) => assert_eq!(found, Ok(expected), "{url}"),
+            Err(part) => {
+                let message = found.unwrap_err().to_string();
+                assert!(message.contains(part) && !message.contains("secret"), "{url}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_file_or_memory_and_an_error_names_what_is_wrong() {
+        check("sqlite://ticketing.db", Ok(StoreUrl::Sqlite("ticketing.db".into())));
+        check("sqlite:///var/lib/t.db", Ok(StoreUrl::Sqlite("/var/lib/t.db".into())));
+        check("memory://", Ok(StoreUrl::Memory));
+        check("", Err("no `://`"));
+        check("ticketing.db", Err("no `://`"));
+        check("sqlite://", Err("names no file"));
+        check("sqlite://a.db?mode=ro", Err("`?`"));
+        check("memory://x", Err("takes nothing"));
+        check("mysql://root:secret@db", Err("`mysql://` is no kind of store"));
+        check("postgres://u:secret@db/t", Err("`postgres://` stores are not built into"));
+        check("redis://:secret@db", Err("`redis://` stores are not built into"));
+    }
+}
