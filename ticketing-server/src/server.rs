@@ -60,6 +60,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         };
         match accepted {
             Ok((stream, peer, room)) => server.spawn(stream, peer, room, graceful.watcher()),
+            Err(error) if is_the_peers(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -77,6 +78,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
     upkeep.abort();
     tracing::info!("stopped");
+}
+
+/// Whether one connection failed, and not the accepting of connections.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn upkeep(app: App) {
@@ -114,7 +121,8 @@ impl Server {
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        // A peer that is gone by now shows when its request is read.
+        let _ = stream.set_nodelay(true);
         Ok((stream, peer, room))
     }
 

@@ -74,6 +74,8 @@ pub struct Ready {
 pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
     check_queue(&config)?;
     let proxies = config.server.proxies()?;
+    // First of all: what is counted before it is lost.
+    let metrics = Metrics::install().map_err(StartupError)?;
     let (listener, address) = bind(&config.server.listen).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let store = open(&config.store.url, Arc::clone(&clock)).await?;
@@ -108,7 +110,7 @@ pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
         tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
         passwords,
         limits: Limits::new(&config.limits),
-        metrics: Metrics::install().map_err(StartupError)?,
+        metrics,
         lifecycle: Lifecycle::new(),
         proxies,
         rendered: Rendered::new(),

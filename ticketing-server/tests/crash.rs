@@ -59,7 +59,9 @@ async fn nothing_acknowledged_is_lost_in_twenty_kills_under_load() {
         paid += told.paid.len();
     }
     assert_sound(server.address).await;
-    println!("{ROUNDS} kills: {held} holds and {paid} payments acknowledged, 0 lost; {unknown} unknown, of which {there} were there, 0 unresolved");
+    println!(
+        "{ROUNDS} kills: {held} holds and {paid} payments acknowledged, 0 lost; {unknown} unknown, of which {there} were there, 0 unresolved"
+    );
     assert!(held > 100 && paid > 50, "there was hardly any load: {held} holds, {paid} payments");
 }
 

@@ -1,13 +1,38 @@
 //! `--demo`: the printed lines buy a ticket.
 
-mod shop;
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
 
-use std::process::{Command, Output};
+/// A server with `--demo` in its own process; it ends with this value.
+struct DemoServer {
+    child: Child,
+    printed: Vec<String>,
+}
 
-use shop::Server;
+impl DemoServer {
+    fn start(directory: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketing-server"));
+        command.args(["--demo", "--listen", "127.0.0.1:0", "--store", "sqlite://demo.db"]).current_dir(directory);
+        let mut child = command.env("TICKETING__LOG__LEVEL", "warn").stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let printed = lines.take_while(|line| !line.starts_with("listening on ")).collect();
+        Self { child, printed }
+    }
+}
+
+impl Drop for DemoServer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// Runs the printed lines in `sh`, in a directory of their own.
-fn run(server: &Server, directory: &std::path::Path) -> Output {
+fn run(server: &DemoServer, directory: &Path) -> Output {
     let script = server.printed.join("\n");
     Command::new("sh").args(["-eu", "-c", &script]).current_dir(directory).output().unwrap()
 }
@@ -24,9 +49,8 @@ fn the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let store = format!("sqlite://{}", directory.path().join("demo.db").display());
-    let start = || Server::start(&["--demo", "--store", &store]);
-    let ids = |server: &Server| -> Vec<String> {
+    let start = || DemoServer::start(directory.path());
+    let ids = |server: &DemoServer| -> Vec<String> {
         let words = server.printed.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned);
         words.filter(|word| word.starts_with("session_") || word.starts_with("Demo1-")).take(4).collect()
     };

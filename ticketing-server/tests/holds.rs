@@ -25,7 +25,7 @@ async fn expired(buyer: &shop::Buyer, hold: &str) {
 async fn a_hold_sets_stock_aside_and_reads_back_as_it_was_answered() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let answer = buyer.hold(&session, quantity(2)).await.expect(201);
     let members = ["amount", "currency", "expiresAt", "holdId", "quantity", "seatIds", "sessionId", "status"];
     assert_eq!(answer.members(), members);
@@ -43,7 +43,7 @@ async fn a_hold_sets_stock_aside_and_reads_back_as_it_was_answered() {
 async fn seats_are_held_at_their_own_prices_whatever_their_order() {
     let shop = Shop::open().await;
     let session = shop.seated(3, json!({})).await;
-    let answer = shop.buyer().hold(&session, seats(&["A2", "A1"])).await.expect(201);
+    let answer = shop.buyer().await.hold(&session, seats(&["A2", "A1"])).await.expect(201);
     assert_eq!(answer.body["seatIds"], json!(["A1", "A2"]));
     assert_eq!((&answer.body["quantity"], &answer.body["amount"]), (&json!(2), &json!(154_000)));
 }
@@ -52,7 +52,7 @@ async fn seats_are_held_at_their_own_prices_whatever_their_order() {
 async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let body = hold_body(&session, quantity(1), &buyer.token(&session).await);
     let first = buyer.hold_with("key", body.clone()).await.expect(201);
     let again = buyer.hold_with("key", body.clone()).await.expect(201);
@@ -72,7 +72,7 @@ async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it() {
 async fn seats_named_in_another_order_are_the_same_request() {
     let shop = Shop::open().await;
     let session = shop.seated(3, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let token = buyer.token(&session).await;
     let first = buyer.hold_with("key", hold_body(&session, seats(&["A1", "A2"]), &token)).await.expect(201);
     let again = buyer.hold_with("key", hold_body(&session, seats(&["A2", "A1"]), &token)).await.expect(201);
@@ -86,7 +86,7 @@ async fn seats_named_in_another_order_are_the_same_request() {
 async fn the_same_key_with_another_request_is_refused_and_another_users_key_is_not_ours() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let token = buyer.token(&session).await;
     buyer.hold_with("key", hold_body(&session, quantity(1), &token)).await.expect(201);
     buyer.hold_with("key", hold_body(&session, quantity(2), &token)).await.refused(422, "key_reused");
@@ -101,7 +101,7 @@ async fn the_same_key_with_another_request_is_refused_and_another_users_key_is_n
 async fn too_few_left_tells_how_many_and_a_refused_key_may_be_tried_again() {
     let shop = Shop::open().await;
     let session = shop.session(3, json!({})).await;
-    let (first, second) = (shop.buyer(), shop.buyer());
+    let (first, second) = (shop.buyer().await, shop.buyer().await);
     let hold = first.hold(&session, quantity(2)).await.expect(201).text("holdId");
     let body = hold_body(&session, quantity(2), &second.token(&session).await);
     let refused = second.hold_with("key", body.clone()).await.refused(409, "sold_out");
@@ -114,7 +114,7 @@ async fn too_few_left_tells_how_many_and_a_refused_key_may_be_tried_again() {
 async fn a_taken_seat_is_named_and_nothing_is_held() {
     let shop = Shop::open().await;
     let session = shop.seated(4, json!({})).await;
-    let (first, second, third) = (shop.buyer(), shop.buyer(), shop.buyer());
+    let (first, second, third) = (shop.buyer().await, shop.buyer().await, shop.buyer().await);
     first.hold(&session, seats(&["A2"])).await.expect(201);
     let refused = second.hold(&session, seats(&["A1", "A2", "A3"])).await.refused(409, "seat_taken");
     assert_eq!(refused.body["seatIds"], json!(["A2"]));
@@ -125,7 +125,7 @@ async fn a_taken_seat_is_named_and_nothing_is_held() {
 async fn one_user_has_one_live_hold_in_a_session() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
     let refused = buyer.hold(&session, quantity(1)).await.refused(409, "hold_exists");
     assert_eq!(refused.text("holdId"), hold);
@@ -135,7 +135,7 @@ async fn one_user_has_one_live_hold_in_a_session() {
 async fn held_and_bought_together_stay_within_the_limit() {
     let shop = Shop::open().await;
     let session = shop.session(20, json!({"maxPerUser": 3})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     buyer.hold(&session, quantity(4)).await.refused(409, "limit_exceeded");
     let pg = buyer.checkout(&session, quantity(2)).await.text("pgPaymentId");
     shop.callback(&json!({"pgPaymentId": pg, "status": "SUCCESS"})).await.expect(200);
@@ -155,7 +155,7 @@ async fn the_state_of_the_sale_is_told_before_the_token_is_looked_at() {
     ];
     for (settings, reason) in cases {
         let session = shop.session(5, settings).await;
-        shop.buyer().hold_with("key", json!({"sessionId": session, "quantity": 1})).await.refused(409, reason);
+        shop.buyer().await.hold_with("key", json!({"sessionId": session, "quantity": 1})).await.refused(409, reason);
     }
 }
 
@@ -164,7 +164,7 @@ async fn every_wrong_queue_token_is_told_apart() {
     let shop = Shop::open().await;
     let session = shop.session(9, json!({})).await;
     let elsewhere = shop.session(9, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let ask = async |token: &str| buyer.hold_with("key", hold_body(&session, quantity(1), token)).await;
     buyer.hold_with("key", json!({"sessionId": session, "quantity": 1})).await.refused(400, "queue_token_required");
     ask("forged").await.refused(403, "queue_token_mismatch");
@@ -178,7 +178,7 @@ async fn every_wrong_queue_token_is_told_apart() {
 async fn a_token_that_waits_or_whose_window_has_ended_holds_nothing() {
     let shop = Shop::open().await;
     let session = shop.session(9, json!({"queue": {"mode": "ON", "maxActive": 1, "admitTtlSeconds": 120}})).await;
-    let (first, second) = (shop.buyer(), shop.buyer());
+    let (first, second) = (shop.buyer().await, shop.buyer().await);
     let token = first.token(&session).await;
     eventually("the first is admitted", || async {
         (first.get(&format!("/api/queue/status?token={token}")).await.body["allowed"] == true).then_some(())
@@ -199,14 +199,14 @@ async fn a_token_that_waits_or_whose_window_has_ended_holds_nothing() {
 async fn without_a_waiting_room_no_token_is_needed() {
     let shop = Shop::open().await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
-    shop.buyer().hold_with("key", json!({"sessionId": session, "quantity": 1})).await.expect(201);
+    shop.buyer().await.hold_with("key", json!({"sessionId": session, "quantity": 1})).await.expect(201);
 }
 
 #[tokio::test]
 async fn a_malformed_request_is_refused_by_the_field() {
     let shop = Shop::open().await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let many: Vec<_> = (0..101).map(|n| format!("A{n}")).collect();
     let cases = [
         (json!({"quantity": 0}), "quantity"),
@@ -248,7 +248,7 @@ async fn a_malformed_request_is_refused_by_the_field() {
 async fn what_does_not_exist_is_not_found() {
     let shop = Shop::open().await;
     let seated = shop.seated(2, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let refused = buyer.hold(&seated, seats(&["A1", "Z9", "Z8"])).await.refused(404, "seat_not_found");
     assert_eq!(refused.body["seatIds"], json!(["Z8", "Z9"]));
     let nowhere = "session_00000000000000000000000000000001";
@@ -263,7 +263,7 @@ async fn what_does_not_exist_is_not_found() {
 async fn the_idempotency_key_is_required_and_visible_ascii() {
     let shop = Shop::open().await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let body = json!({"sessionId": session, "quantity": 1});
     buyer.post("/api/reservations/hold", body.clone()).await.refused(400, "idempotency_key_required");
     for bad in ["", "a b", &"k".repeat(256)] {
@@ -276,7 +276,7 @@ async fn the_idempotency_key_is_required_and_visible_ascii() {
 async fn a_hold_is_given_up_once_and_stays_so() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
     let path = format!("/api/reservations/hold/{hold}");
     other.get(&path).await.refused(404, "hold_not_found");
@@ -291,7 +291,7 @@ async fn a_hold_is_given_up_once_and_stays_so() {
 async fn a_paid_hold_is_not_given_up() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
     let pg = buyer.checkout_hold(&hold).await.expect(201).text("pgPaymentId");
     shop.callback(&json!({"pgPaymentId": pg, "status": "SUCCESS"})).await.expect(200);
@@ -303,7 +303,7 @@ async fn a_paid_hold_is_not_given_up() {
 async fn a_hold_past_its_end_is_expired_and_its_stock_is_for_sale() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
     expired(&buyer, &hold).await;
     other.hold(&session, quantity(1)).await.expect(201);
@@ -314,10 +314,10 @@ async fn a_hold_past_its_end_is_expired_and_its_stock_is_for_sale() {
 #[tokio::test]
 async fn refusals_come_in_the_order_of_the_contract() {
     let shop = Shop::open().await;
-    let request = shop.http.post(shop.server.url("/api/reservations/hold")).body("not json at all");
+    let request = shop.http.post(shop.url("/api/reservations/hold")).body("not json at all");
     Answer::read(request.send().await.unwrap()).await.expect(401);
     let session = shop.session(5, json!({"status": "PAUSED"})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     buyer.hold_with("key", json!({"sessionId": session, "quantity": 0})).await.refused_field("quantity");
     buyer.hold_with("key", json!({"sessionId": session, "quantity": 1})).await.refused(409, "sale_paused");
 }

@@ -6,7 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shop::{Answer, Buyer, PRICE, Shop, WEBHOOK_SECRET, clock, eventually};
-use ticketing_core::{clock::Clock, ticket::qr};
+use ticketing_core::{
+    clock::Clock,
+    money::{Currency, Money},
+    ticket::qr,
+};
 use ticketing_server::gateway::signature::SigningSecret;
 
 fn quantity(quantity: i64) -> Value {
@@ -35,7 +39,7 @@ async fn expired(buyer: &Buyer, hold: &str) {
 async fn checkout_opens_one_payment_per_hold() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(2)).await.expect(201);
     let first = buyer.checkout_hold(&hold.text("holdId")).await.expect(201);
     let members = ["amount", "currency", "expiresAt", "orderId", "paymentId", "paymentSessionUrl", "pgPaymentId"];
@@ -48,13 +52,14 @@ async fn checkout_opens_one_payment_per_hold() {
     let payment = buyer.get(&format!("/api/payments/{}", first.text("paymentId"))).await.expect(200);
     assert_eq!(payment.members(), ["amount", "currency", "holdId", "orderId", "paymentId", "status"]);
     assert_eq!((&payment.body["status"], &payment.body["holdId"]), (&json!("PENDING"), &hold.body["holdId"]));
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn checkout_refuses_what_cannot_be_paid() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
     let ask = async |body: Value| buyer.post("/api/payments/checkout", body).await;
     ask(json!({"holdId": hold, "method": "CASH"})).await.refused_field("method");
@@ -70,13 +75,14 @@ async fn checkout_refuses_what_cannot_be_paid() {
     let hold = buyer.hold(&brief, quantity(1)).await.expect(201).text("holdId");
     expired(&buyer, &hold).await;
     buyer.checkout_hold(&hold).await.refused(409, "hold_not_active");
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_hundred_callbacks_at_once_make_one_set_of_tickets() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(3)).await;
     let body = report(&checkout, "SUCCESS");
     let answers = join_all((0..100).map(|_| shop.callback(&body))).await;
@@ -90,13 +96,14 @@ async fn a_hundred_callbacks_at_once_make_one_set_of_tickets() {
     shop.callback(&report(&checkout, "FAIL")).await.expect(200);
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "SUCCEEDED", "paid stays paid");
     eventually("two are left", || async { (shop.remaining(&session).await == 2).then_some(()) }).await;
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_receipt_tells_what_was_bought_for_how_much_and_when() {
     let shop = Shop::open().await;
     let session = shop.seated(3, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"seatIds": ["A2", "A1"]})).await;
     let before = order(&buyer, &checkout).await;
     assert_eq!((&before["status"], &before["paymentStatus"]), (&json!("PENDING"), &json!("PENDING")));
@@ -112,19 +119,20 @@ async fn a_receipt_tells_what_was_bought_for_how_much_and_when() {
     let listed = buyer.get("/api/me/orders").await.expect(200);
     assert_eq!(listed.body, json!({"items": [receipt], "nextCursor": null}));
 
-    let other = shop.buyer();
+    let other = shop.buyer().await;
     let (order, payment) = (checkout.text("orderId"), checkout.text("paymentId"));
     other.get(&format!("/api/me/orders/{order}")).await.refused(404, "order_not_found");
     other.get(&format!("/api/payments/{payment}")).await.refused(404, "payment_not_found");
     other.get("/api/payments/payment_1").await.refused(404, "payment_not_found");
     assert_eq!(other.get("/api/me/orders").await.expect(200).body["items"], json!([]));
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn tickets_carry_a_code_that_the_public_key_alone_proves() {
     let shop = Shop::open().await;
     let session = shop.seated(3, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let checkout = buyer.checkout(&session, json!({"seatIds": ["A3"]})).await;
     shop.callback(&report(&checkout, "SUCCESS")).await.expect(200);
     let tickets = buyer.tickets().await;
@@ -134,7 +142,7 @@ async fn tickets_carry_a_code_that_the_public_key_alone_proves() {
     assert_eq!(members, expected);
     assert_eq!((&tickets[0]["seatId"], &tickets[0]["title"]), (&json!("A3"), &json!("Gala")));
 
-    let keys = shop.http.get(shop.server.url("/.well-known/ticket-keys.json")).send().await.unwrap();
+    let keys = shop.http.get(shop.url("/.well-known/ticket-keys.json")).send().await.unwrap();
     let keys = Answer::read(keys).await.expect(200).body;
     let key = URL_SAFE_NO_PAD.decode(keys["keys"][0]["x"].as_str().unwrap()).unwrap();
     let code = tickets[0]["qr"].as_str().unwrap();
@@ -148,15 +156,16 @@ async fn tickets_carry_a_code_that_the_public_key_alone_proves() {
     assert!(picture.body.as_str().unwrap().contains("<svg"));
     other.get(&path).await.refused(404, "ticket_not_found");
     buyer.get("/api/tickets/ticket_1/qr.svg").await.refused(404, "ticket_not_found");
-    let anonymous = shop.http.get(shop.server.url(&path)).send().await.unwrap();
+    let anonymous = shop.http.get(shop.url(&path)).send().await.unwrap();
     Answer::read(anonymous).await.expect(401);
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn lists_are_paged_and_a_foreign_cursor_is_refused() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(3)).await;
     shop.callback(&report(&checkout, "SUCCESS")).await.expect(200);
     let mut seen = Vec::new();
@@ -180,13 +189,14 @@ async fn lists_are_paged_and_a_foreign_cursor_is_refused() {
         buyer.get(&format!("{list}?limit=201")).await.refused_field("limit");
         buyer.get(&format!("{list}?limit=x")).await.expect(400);
     }
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let checkout = buyer.checkout(&session, quantity(1)).await;
     shop.callback(&report(&checkout, "FAIL")).await.expect(200);
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "FAILED");
@@ -195,13 +205,14 @@ async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back() {
     shop.callback(&report(&checkout, "SUCCESS")).await.expect(200);
     settled(&buyer, &checkout, "REFUNDED").await;
     assert!(buyer.tickets().await.is_empty());
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_late_capture_takes_its_stock_again_while_it_is_free() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;
     let hold = buyer.get(&format!("/api/payments/{}", checkout.text("paymentId"))).await.text("holdId");
     expired(&buyer, &hold).await;
@@ -209,13 +220,14 @@ async fn a_late_capture_takes_its_stock_again_while_it_is_free() {
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "SUCCEEDED");
     assert_eq!(buyer.tickets().await.len(), 1);
     assert_eq!(buyer.hold_status(&hold).await, "CONFIRMED");
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full() {
     let shop = Shop::open().await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
-    let (late, quick) = (shop.buyer(), shop.buyer());
+    let (late, quick) = (shop.buyer().await, shop.buyer().await);
     let checkout = late.checkout(&session, quantity(1)).await;
     let hold = late.get(&format!("/api/payments/{}", checkout.text("paymentId"))).await.text("holdId");
     expired(&late, &hold).await;
@@ -227,8 +239,12 @@ async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full() {
     let status = late.payment(&checkout.text("paymentId")).await;
     assert!(matches!(status.as_str(), "REFUND_PENDING" | "REFUNDED"), "{status}");
     settled(&late, &checkout, "REFUNDED").await;
+    let sandbox = shop.server.app.sandbox.as_ref().unwrap();
+    let key = format!("refund:{}", checkout.text("paymentId"));
+    assert_eq!(sandbox.refunded(&key), Some(Money::new(PRICE, Currency::KRW)));
     assert!(late.tickets().await.is_empty());
     assert_eq!(quick.tickets().await.len(), 1);
+    shop.verify().await;
 }
 
 #[tokio::test]
@@ -236,7 +252,7 @@ async fn a_capture_of_another_amount_or_currency_is_never_sold() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
     for (amount, currency) in [(PRICE - 1, "KRW"), (PRICE, "USD")] {
-        let buyer = shop.buyer();
+        let buyer = shop.buyer().await;
         let checkout = buyer.checkout(&session, quantity(1)).await;
         let mut body = report(&checkout, "SUCCESS");
         body["amount"] = json!(amount);
@@ -245,6 +261,7 @@ async fn a_capture_of_another_amount_or_currency_is_never_sold() {
         settled(&buyer, &checkout, "REFUNDED").await;
         assert!(buyer.tickets().await.is_empty());
     }
+    shop.verify().await;
 }
 
 #[tokio::test]
@@ -252,20 +269,21 @@ async fn an_unknown_payment_and_other_fields_are_kept_not_refused() {
     let shop = Shop::open().await;
     shop.callback(&json!({"pgPaymentId": "pg_of_nobody", "status": "SUCCESS"})).await.expect(200);
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;
     let mut body = report(&checkout, "SUCCESS");
     body["card"] = json!({"number": "4111111111111111", "brand": "visa"});
     body["approvedAt"] = json!("2026-11-22T18:50:01Z");
     shop.callback(&body).await.expect(200);
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "SUCCEEDED");
+    shop.verify().await;
 }
 
 #[tokio::test]
 async fn a_callback_is_believed_by_its_signature_alone() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;
     let body = report(&checkout, "SUCCESS").to_string();
     let (secret, now) = (SigningSecret::new(WEBHOOK_SECRET.as_bytes()), clock().now());
@@ -298,4 +316,5 @@ async fn a_callback_is_believed_by_its_signature_alone() {
     let rotated = format!("{},v1={}", other.sign(now, body.as_bytes()), &secret.sign(now, body.as_bytes())[16..]);
     shop.raw_callback(Some(&rotated), body).await.expect(200);
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "SUCCEEDED");
+    shop.verify().await;
 }

@@ -14,7 +14,7 @@ fn one_at_a_time() -> serde_json::Value {
 async fn a_place_is_given_once_per_user_and_kept() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let first = buyer.join(&session).await.expect(201);
     assert_eq!(first.members(), ["allowed", "etaSeconds", "expiresAt", "position", "queueToken"]);
     assert_eq!((&first.body["allowed"], &first.body["position"]), (&json!(true), &json!(0)), "no limits, no waiting");
@@ -28,7 +28,7 @@ async fn a_place_is_given_once_per_user_and_kept() {
 async fn a_status_is_asked_by_parameter_or_by_header() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let token = buyer.token(&session).await;
     let by_parameter = buyer.get(&format!("/api/queue/status?token={token}")).await.expect(200);
     let members = ["allowed", "etaSeconds", "expiresAt", "position", "serverTime", "state"];
@@ -42,7 +42,7 @@ async fn a_status_is_asked_by_parameter_or_by_header() {
 async fn a_token_that_is_missing_forged_or_anothers_is_refused() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;
-    let (buyer, other) = (shop.buyer(), shop.buyer());
+    let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let token = buyer.token(&session).await;
     buyer.get("/api/queue/status").await.refused(400, "queue_token_required");
     buyer.get("/api/queue/status?token=").await.refused(400, "queue_token_required");
@@ -58,7 +58,7 @@ async fn a_token_that_is_missing_forged_or_anothers_is_refused() {
 async fn positions_count_those_who_still_wait_ahead() {
     let shop = Shop::open().await;
     let session = shop.session(5, one_at_a_time()).await;
-    let buyers = [shop.buyer(), shop.buyer(), shop.buyer()];
+    let buyers = [shop.buyer().await, shop.buyer().await, shop.buyer().await];
     let mut tokens = Vec::new();
     for buyer in &buyers {
         tokens.push(buyer.token(&session).await);
@@ -83,7 +83,7 @@ async fn a_place_ends_with_its_time() {
     let shop = Shop::open().await;
     let policy = json!({"queue": {"mode": "ON", "maxActive": 1, "waitTtlSeconds": 1}});
     let session = shop.session(5, policy).await;
-    let (first, second) = (shop.buyer(), shop.buyer());
+    let (first, second) = (shop.buyer().await, shop.buyer().await);
     let first_token = first.token(&session).await;
     eventually("the first is admitted", || async {
         (first.get(&format!("/api/queue/status?token={first_token}")).await.body["allowed"] == true).then_some(())
@@ -101,7 +101,7 @@ async fn a_place_ends_with_its_time() {
 #[tokio::test]
 async fn no_place_is_given_where_there_is_nothing_to_wait_for() {
     let shop = Shop::open().await;
-    let buyer = shop.buyer();
+    let buyer = shop.buyer().await;
     let cases = [
         (json!({"status": "SCHEDULED"}), 5, "not_on_sale"),
         (json!({"salesOpenAt": "2098-01-01T00:00:00Z"}), 5, "not_on_sale"),
@@ -120,15 +120,15 @@ async fn no_place_is_given_where_there_is_nothing_to_wait_for() {
 async fn a_full_waiting_room_says_when_to_come_back() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({"queue": {"mode": "ON", "maxLength": 1}})).await;
-    let first = shop.buyer();
+    let first = shop.buyer().await;
     first.join(&session).await.expect(201);
-    shop.buyer().join(&session).await.refused(429, "queue_full");
+    shop.buyer().await.join(&session).await.refused(429, "queue_full");
     first.join(&session).await.expect(200);
 }
 
 #[tokio::test]
 async fn the_waiting_room_is_closed_to_the_unknown() {
     let shop = Shop::open().await;
-    let request = shop.http.post(shop.server.url("/api/queue/token")).json(&json!({}));
+    let request = shop.http.post(shop.url("/api/queue/token")).json(&json!({}));
     shop::Answer::read(request.send().await.unwrap()).await.expect(401);
 }

@@ -58,6 +58,9 @@ pub struct LoadArgs {
     /// How many in a hundred walk away from their hold
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = percent())]
     pub abandon: u8,
+    /// How many in a hundred pay only after their hold has ended (mind --hold-ttl-seconds)
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = percent())]
+    pub late: u8,
     /// How many in a hundred lose the answer to their hold, or doubt it, and ask again under the same key
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = percent())]
     pub retry: u8,

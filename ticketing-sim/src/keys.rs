@@ -3,6 +3,10 @@
 
 use std::{env, fs};
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use ticketing_core::engine::Keys;
 use ticketing_store::Secrets;
@@ -51,15 +55,37 @@ fn from_environment(name: &str) -> Result<Option<SecretString>, SimError> {
     }
 }
 
+/// 32 bytes in hex or in base64 of any kind, as the server takes them.
 fn seed(text: &SecretString) -> Result<Zeroizing<[u8; 32]>, SimError> {
-    let hex = text.expose_secret();
-    let mut bytes = Zeroizing::new([0; 32]);
-    let wrong = || SimError::Usage(format!("{TICKET_SIGNING_SEED} is not 64 hexadecimal digits"));
-    if hex.len() != 64 || !hex.is_ascii() {
-        return Err(wrong());
+    let text = text.expose_secret();
+    let bytes = match text.len() {
+        64 => unhex(text),
+        _ => [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|code| code.decode(text).ok()),
+    };
+    let bytes = bytes.map(Zeroizing::new).and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+    let wrong = || SimError::Usage(format!("{TICKET_SIGNING_SEED}: expected 32 bytes in hex (64 digits) or base64"));
+    bytes.map(Zeroizing::new).ok_or_else(wrong)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    Some(digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_read_in_hex_and_in_base64() {
+        let expected: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        let hex: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+        let read = |text: &str| seed(&text.to_owned().into()).ok().map(|seed| *seed);
+        assert_eq!(read(&hex), Some(expected));
+        assert_eq!(read("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), Some(expected));
+        assert_eq!(read("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"), Some(expected));
+        for bad in ["", "zz", &"g".repeat(64), "AAECAwQF"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&hex[at..at + 2], 16).map_err(|_| wrong())?;
-    }
-    Ok(bytes)
 }

@@ -90,8 +90,7 @@ pub(super) fn create_session(context: &mut Context<'_>, command: &CreateSession)
         serde_json::json!({ "event": session.event_id, "kind": session.kind, "totalStock": session.stock.total });
     context.audit(&mut session, command.caller, Action::SessionCreated, command.id, meta.to_string());
     context.snapshot.rooms.put(Room::new(session.id, context.now));
-    context.save(session.clone());
-    Ok(session)
+    Ok(context.saved(session))
 }
 
 /// Changes a session.
@@ -108,8 +107,7 @@ pub(super) fn update_session(context: &mut Context<'_>, command: &UpdateSession)
     session.updated_at = context.now;
     let meta = command.patch.summary().to_string();
     context.audit(&mut session, command.caller, Action::SessionUpdated, command.id, meta);
-    context.save(session.clone());
-    Ok(session)
+    Ok(context.saved(session))
 }
 
 /// Adds seats, all or none; each adds one to the stock.
@@ -152,8 +150,7 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
     session.updated_at = context.now;
     let meta = format!(r#"{{"seats":{added}}}"#);
     context.audit(&mut session, command.caller, Action::SeatsImported, command.session_id, meta);
-    context.save(session.clone());
-    Ok(session)
+    Ok(context.saved(session))
 }
 
 fn apply(patch: &SessionPatch, session: &mut Session) {

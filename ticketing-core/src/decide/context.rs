@@ -83,10 +83,18 @@ impl<'a> Context<'a> {
         Ok(public.then_some(session))
     }
 
-    /// Writes a changed session.
-    pub(super) fn save(&mut self, mut session: Session) {
+    /// Writes a changed session; answers it as it is now.
+    pub(super) fn save(&mut self, mut session: Session) -> Session {
         session.version += 1;
-        self.snapshot.sessions.put(session);
+        self.snapshot.sessions.put(session.clone());
+        session
+    }
+
+    /// Writes a changed session, and tells it as written.
+    pub(super) fn saved(&mut self, session: Session) -> Session {
+        let written = Session { version: session.version + 1, ..session.clone() };
+        self.save(session);
+        written
     }
 
     /// Writes one audit record into the chain of `session`, which is to be saved afterwards.

@@ -25,7 +25,7 @@ use crate::{
 /// The `n`-th id of its kind; ids ascend with `n`.
 macro_rules! id {
     ($kind:ident, $n:expr) => {
-        $kind::from_uuid(Uuid::from_u128((u128::from($n) << 32) | 0x0100_7000_8000))
+        $kind::from_uuid(Uuid::from_u128((u128::from($n) << 80) | 0x7000_8000_0000_0000_0000))
     };
 }
 

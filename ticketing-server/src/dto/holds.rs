@@ -95,13 +95,8 @@ pub struct HoldView<'a> {
 }
 
 impl<'a> HoldView<'a> {
-    /// The hold as it was in the instant it was placed: what every replay answers.
-    pub fn as_placed(hold: &'a Hold) -> Self {
-        Self::with_status(hold, HoldStatus::Active)
-    }
-
     /// The hold, being `status` by now.
-    pub fn with_status(hold: &'a Hold, status: HoldStatus) -> Self {
+    pub fn new(hold: &'a Hold, status: HoldStatus) -> Self {
         Self {
             hold_id: hold.id,
             session_id: hold.session_id,

@@ -41,7 +41,7 @@ async fn place(
     let WantedHold { session_id, wanted, queue_token } = body.parse()?;
     let request = HoldRequest { caller: caller(user, trace), session_id, user_id: user.id, wanted, key, queue_token };
     let placed = app.ticketing.hold(request).await?;
-    let mut response = (StatusCode::CREATED, Json(HoldView::as_placed(&placed.hold))).into_response();
+    let mut response = (StatusCode::CREATED, Json(HoldView::new(&placed.hold, placed.hold.status))).into_response();
     if placed.replayed {
         let name = HeaderName::from_static("idempotent-replayed");
         response.headers_mut().insert(name, HeaderValue::from_static("true"));
@@ -57,7 +57,7 @@ async fn show(State(app): State<App>, user: User, Id(id): Id<HoldId>) -> Result<
         HoldStatus::Active => hold.status_at(app.ticketing.queries().now().await?),
         ended => ended,
     };
-    Ok(Json(HoldView::with_status(&hold, status)).into_response())
+    Ok(Json(HoldView::new(&hold, status)).into_response())
 }
 
 async fn release(

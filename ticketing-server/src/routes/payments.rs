@@ -2,11 +2,12 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRequest, Request, State},
     routing::{get, post},
 };
-use futures_util::future::try_join_all;
-use http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use ticketing_core::{
     audit::{Actor, Caller},
@@ -22,9 +23,15 @@ use crate::{
     },
     error::ApiError,
     extract::{Body, Id, Paging, PathId, RawBody, Trace, User, caller, is_json, not_json, parse},
-    gateway::{redact, signature},
+    gateway::{
+        redact,
+        signature::{self, SignatureError},
+    },
     state::App,
 };
+
+/// Receipts put together at once for one list.
+const RECEIPTS_AT_ONCE: usize = 8;
 
 /// Paying for holds, and what became of it.
 pub fn router() -> Router<App> {
@@ -55,23 +62,34 @@ struct Nothing {}
 async fn callback(
     State(app): State<App>,
     Trace(trace): Trace,
-    headers: HeaderMap,
-    RawBody(body): RawBody,
+    Signed(body): Signed,
 ) -> Result<Json<Nothing>, ApiError> {
-    let signed = headers.get(signature::HEADER).map(|value| value.as_bytes());
-    app.callback_verifier
-        .verify(signed, &body)
-        .map_err(|error| ApiError::new(StatusCode::UNAUTHORIZED, "bad_signature", error.to_string()))?;
-    // Who can sign need not name the type; who names one must mean it.
-    if headers.contains_key(header::CONTENT_TYPE) && !is_json(&headers) {
-        return Err(not_json());
-    }
     let report = parse::<CallbackBody>(&body)?;
     let raw = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the body is not UTF-8"))?;
     let kept = redact::without_card_data(raw).map_err(|error| ApiError::invalid(error.to_string()))?;
     let caller = Caller { actor: Actor::Gateway, trace_id: Some(trace) };
     app.ticketing.payment_callback(caller, report.into_report(kept)).await?;
     Ok(Json(Nothing {}))
+}
+
+/// The body of a callback whose signature holds.
+struct Signed(Bytes);
+
+impl FromRequest<App> for Signed {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        let signature = headers.get(signature::HEADER).cloned();
+        // Who can sign need not name the type; who names one must mean it.
+        let json = is_json(headers) || !headers.contains_key(header::CONTENT_TYPE);
+        let RawBody(body) = <RawBody>::from_request(request, app).await?;
+        let verified = app.callback_verifier.verify(signature.as_ref().map(HeaderValue::as_bytes), &body);
+        let refused =
+            |error: SignatureError| ApiError::new(StatusCode::UNAUTHORIZED, "bad_signature", error.to_string());
+        verified.map_err(refused)?;
+        if json { Ok(Self(body)) } else { Err(not_json()) }
+    }
 }
 
 async fn payment(State(app): State<App>, user: User, Id(id): Id<PaymentId>) -> Result<Json<PaymentView>, ApiError> {
@@ -81,7 +99,8 @@ async fn payment(State(app): State<App>, user: User, Id(id): Id<PaymentId>) -> R
 
 async fn orders(State(app): State<App>, user: User, Paging(page): Paging) -> Result<Json<List<OrderView>>, ApiError> {
     let page = app.ticketing.queries().orders_of_user(user.id, page_of::<OrderId>(page)?).await?;
-    let items = try_join_all(page.items.into_iter().map(|order| receipt(&app, order))).await?;
+    let receipts = stream::iter(page.items).map(|order| receipt(&app, order));
+    let items = receipts.buffered(RECEIPTS_AT_ONCE).try_collect().await?;
     Ok(Json(List { items, next_cursor: page.next }))
 }
 

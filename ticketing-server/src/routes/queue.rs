@@ -2,10 +2,10 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRequestParts, State},
     routing::{get, post},
 };
-use http::{HeaderMap, StatusCode};
+use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 
 use crate::{
@@ -15,17 +15,12 @@ use crate::{
     state::App,
 };
 
-/// The header a queue token comes in, as [`HeaderMap`] spells it.
+/// The header a queue token comes in, as [`http::HeaderMap`] spells it.
 const TOKEN_HEADER: &str = "queue-token";
 
 /// Taking a place, asking where it stands, giving it up.
 pub fn router() -> Router<App> {
     Router::new().route("/api/queue/token", post(join).delete(leave)).route("/api/queue/status", get(status))
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenParameter {
-    token: Option<String>,
 }
 
 async fn join(
@@ -42,21 +37,45 @@ async fn join(
 async fn status(
     State(app): State<App>,
     user: User,
-    Query(TokenParameter { token }): Query<TokenParameter>,
-    headers: HeaderMap,
+    AnyToken(token): AnyToken,
 ) -> Result<Json<QueueStatusView>, ApiError> {
-    let token = token.as_deref().or_else(|| token_header(&headers)).filter(|token| !token.is_empty());
-    let token = token.ok_or_else(token_required)?;
-    Ok(Json(app.ticketing.queue_status(token, user.id).await?.into()))
+    Ok(Json(app.ticketing.queue_status(&token, user.id).await?.into()))
 }
 
-async fn leave(State(app): State<App>, user: User, headers: HeaderMap) -> Result<StatusCode, ApiError> {
-    let token = token_header(&headers).filter(|token| !token.is_empty()).ok_or_else(token_required)?;
-    app.ticketing.leave_queue(token, user.id).await?;
+async fn leave(State(app): State<App>, user: User, HeaderToken(token): HeaderToken) -> Result<StatusCode, ApiError> {
+    app.ticketing.leave_queue(&token, user.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The header's value; one that is not ASCII is no token of ours, and not a missing one either.
-fn token_header(headers: &HeaderMap) -> Option<&str> {
-    headers.get(TOKEN_HEADER).map(|value| value.to_str().unwrap_or("?"))
+/// The queue token in a request's header.
+struct HeaderToken(String);
+
+/// The queue token in a request's `token` parameter, or else in its header.
+struct AnyToken(String);
+
+#[derive(Debug, Deserialize)]
+struct TokenParameter {
+    token: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for HeaderToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let value = parts.headers.get(TOKEN_HEADER).filter(|value| !value.is_empty()).ok_or_else(token_required)?;
+        // What is not ASCII is no token of ours, and not a missing one either.
+        Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AnyToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(TokenParameter { token }) = Query::from_request_parts(parts, state).await?;
+        match token.filter(|token| !token.is_empty()) {
+            Some(token) => Ok(Self(token)),
+            None => HeaderToken::from_request_parts(parts, state).await.map(|HeaderToken(token)| Self(token)),
+        }
+    }
 }

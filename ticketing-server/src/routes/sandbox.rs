@@ -1,14 +1,14 @@
 //! The sandbox gateway's own pages, as a gateway elsewhere would serve them.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Form, Router,
-    extract::{DefaultBodyLimit, Path, State, rejection::FormRejection},
+    extract::{DefaultBodyLimit, FromRequestParts, Path, State, rejection::FormRejection},
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 use ticketing_core::{
     clock::Timestamp,
@@ -51,7 +51,7 @@ struct DecisionForm {
     decision: Decision,
 }
 
-async fn show(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
+async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, ApiError> {
     let Some((_, payment)) = find(&app, name).await? else { return Ok(not_found()) };
     let open = Open::read(&app, &payment).await?;
     if payment.status != PaymentStatus::Pending || open.is_over() {
@@ -73,7 +73,7 @@ async fn show(State(app): State<App>, Path(name): Path<String>) -> Result<Respon
 
 async fn decide(
     State(app): State<App>,
-    Path(name): Path<String>,
+    Name(name): Name,
     form: Result<Form<DecisionForm>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let Some((sandbox, payment)) = find(&app, name).await? else { return Ok(not_found()) };
@@ -99,16 +99,28 @@ async fn decide(
     Ok(see_result(&payment))
 }
 
-async fn result(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
+async fn result(State(app): State<App>, Name(name): Name) -> Result<Response, ApiError> {
     let Some((_, payment)) = find(&app, name).await? else { return Ok(not_found()) };
     let expired = payment.status == PaymentStatus::Pending && Open::read(&app, &payment).await?.is_over();
     let page = ResultPage { status: payment.status, expired, amount: payment.amount, order_id: payment.order_id };
     Ok(html(StatusCode::OK, page.render()))
 }
 
+/// The payment's name at the gateway, if the path has one.
+struct Name(Option<GatewayPaymentId>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await.ok();
+        Ok(Self(path.and_then(|Path(name)| name.try_into().ok())))
+    }
+}
+
 /// The payment that the sandbox knows by `name`, if it is one of its own.
-async fn find(app: &App, name: String) -> Result<Option<(Arc<Sandbox>, Payment)>, ApiError> {
-    let (Some(sandbox), Ok(name)) = (&app.sandbox, GatewayPaymentId::try_from(name)) else { return Ok(None) };
+async fn find(app: &App, name: Option<GatewayPaymentId>) -> Result<Option<(Arc<Sandbox>, Payment)>, ApiError> {
+    let (Some(sandbox), Some(name)) = (&app.sandbox, name) else { return Ok(None) };
     let payment = app.ticketing.queries().payment_by_gateway(name).await?;
     Ok(payment.filter(|payment| sandbox.owns(payment)).map(|payment| (Arc::clone(sandbox), payment)))
 }

@@ -33,10 +33,11 @@ impl Server {
         let mut child = command(store).spawn().expect("the server's binary starts");
         let stdout = child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let line = lines.find_map(|line| line.ok().filter(|line| line.starts_with("listening on "))).unwrap_or_else(|| {
-            let status = child.wait();
-            panic!("the server ended before it listened: {status:?}")
-        });
+        let line =
+            lines.find_map(|line| line.ok().filter(|line| line.starts_with("listening on "))).unwrap_or_else(|| {
+                let status = child.wait();
+                panic!("the server ended before it listened: {status:?}")
+            });
         // Whatever it prints later has to go somewhere, or it would block.
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.trim_start_matches("listening on http://").parse().expect("it prints its address");
@@ -88,7 +89,14 @@ pub struct Answer {
 }
 
 /// One request on a connection of its own; `None` when the answer did not come back whole.
-pub async fn call(address: SocketAddr, method: &str, path: &str, token: &str, key: &str, body: Value) -> Option<Answer> {
+pub async fn call(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: &str,
+    key: &str,
+    body: Value,
+) -> Option<Answer> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     if !token.is_empty() {

@@ -4,31 +4,26 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use ticketing_core::{clock::SystemClock, ids::UserId, user::Role};
-use ticketing_server::{auth::jwt::AccessTokens, extract::User};
 
-use super::{Answer, server::JWT_SECRET};
+use super::{Answer, common::Person};
 
 /// Somebody who buys.
 #[derive(Clone)]
 pub struct Buyer {
-    pub id: UserId,
     http: reqwest::Client,
     base: String,
-    token: String,
+    person: Person,
     keys: Arc<AtomicUsize>,
 }
 
 impl Buyer {
-    pub(super) fn new(http: reqwest::Client, base: String, id: UserId) -> Self {
-        let tokens = AccessTokens::new(JWT_SECRET.as_bytes(), 900, Arc::new(SystemClock::new()));
-        let token = tokens.issue(User { id, role: Role::User }).unwrap();
-        Self { id, http, base, token, keys: Arc::default() }
+    pub(super) fn new(http: reqwest::Client, base: String, person: Person) -> Self {
+        Self { http, base, person, keys: Arc::default() }
     }
 
     fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.base);
-        self.http.request(method.parse().unwrap(), url).bearer_auth(&self.token)
+        self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.token)
     }
 
     pub async fn get(&self, path: &str) -> Answer {

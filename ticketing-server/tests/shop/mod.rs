@@ -4,21 +4,20 @@
 
 mod answer;
 mod buyer;
-mod server;
+#[path = "../common/mod.rs"]
+mod common;
 
 use std::{future::Future, sync::OnceLock, time::Duration};
 
 use serde_json::{Value, json};
-use ticketing_core::{
-    clock::{Clock, SystemClock},
-    ids::{IdGen, RandomIds, UserId},
-};
+use ticketing_core::clock::{Clock, SystemClock};
 use ticketing_server::gateway::signature::{self, SigningSecret};
 
+use self::common::{Person, TestServer};
 pub use self::{
     answer::Answer,
     buyer::{Buyer, hold_body},
-    server::{Server, WEBHOOK_SECRET},
+    common::{WEBHOOK_SECRET, client},
 };
 
 /// How long a condition may take to come true.
@@ -29,45 +28,40 @@ pub const PRICE: i64 = 55_000;
 
 /// A running server with an administrator and one published event.
 pub struct Shop {
-    pub server: Server,
+    pub server: TestServer,
     pub http: reqwest::Client,
-    admin: String,
+    admin: Person,
     event: String,
 }
 
 impl Shop {
+    /// A shop over a SQLite file.
     pub async fn open() -> Self {
-        Self::on(Server::start(&[])).await
+        Self::on(TestServer::start().await).await
     }
 
-    pub async fn on(server: Server) -> Self {
-        let http = client();
-        let login = json!({"email": server::ADMIN_EMAIL, "password": server::ADMIN_PASSWORD});
-        let answer = http.post(server.url("/api/auth/login")).json(&login).send().await.unwrap();
-        let admin = Answer::read(answer).await.expect(200).text("accessToken");
-        let mut shop = Self { server, http, admin, event: String::new() };
-        let event = json!({"title": "Gala", "description": "", "venue": "Hall", "status": "PUBLISHED"});
-        shop.event = shop.admin_post("/api/admin/events", event).await.expect(201).text("id");
-        shop
+    pub async fn on(server: TestServer) -> Self {
+        let admin = server.admin().await;
+        let event = server.event(&admin).await;
+        Self { server, http: client(), admin, event }
     }
 
-    /// A session on sale of `stock` tickets, with `changes` to the usual settings.
+    /// The address of `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.url)
+    }
+
+    /// Checks that every invariant that the store's records can show holds.
+    pub async fn verify(&self) {
+        let report = self.server.app.ticketing.verify().await.unwrap();
+        assert!(report.is_clean(), "{:?}", report.violations);
+    }
+
+    /// A session on sale of `stock` tickets, at most 4 each, with `changes` to the usual settings.
     pub async fn session(&self, stock: i64, changes: Value) -> String {
-        let mut body = json!({
-            "startAt": "2099-01-01T10:00:00Z",
-            "kind": "QUANTITY",
-            "totalStock": stock,
-            "price": {"amount": PRICE, "currency": "KRW"},
-            "maxPerUser": 4,
-            "status": "OPEN",
-        });
-        let body_members = body.as_object_mut().unwrap();
-        body_members.extend(changes.as_object().unwrap().clone());
-        if body["kind"] == "SEATED" {
-            body.as_object_mut().unwrap().remove("totalStock");
-        }
-        let path = format!("/api/admin/events/{}/sessions", self.event);
-        self.admin_post(&path, body).await.expect(201).text("id")
+        let mut settings = json!({"totalStock": stock, "maxPerUser": 4});
+        settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self.server.session(&self.admin, &self.event, settings).await
     }
 
     /// A seated session on sale: seats A1 to A`count`, of which A1 costs 99,000 won.
@@ -86,21 +80,19 @@ impl Shop {
 
     /// Changes a session.
     pub async fn patch(&self, session: &str, change: Value) {
-        let request = self.http.patch(self.server.url(&format!("/api/admin/sessions/{session}")));
-        let answer = request.bearer_auth(&self.admin).json(&change).send().await.unwrap();
+        let request = self.server.patch(&format!("/api/admin/sessions/{session}"));
+        let answer = request.bearer_auth(&self.admin.token).json(&change).send().await.unwrap();
         Answer::read(answer).await.expect(200);
     }
 
     pub async fn admin_post(&self, path: &str, body: Value) -> Answer {
-        let request = self.http.post(self.server.url(path)).bearer_auth(&self.admin).json(&body);
+        let request = self.server.post(path).bearer_auth(&self.admin.token).json(&body);
         Answer::read(request.send().await.unwrap()).await
     }
 
     /// Somebody with an access token of their own.
-    pub fn buyer(&self) -> Buyer {
-        static IDS: OnceLock<RandomIds> = OnceLock::new();
-        let id = UserId::from_uuid(IDS.get_or_init(RandomIds::new).uuid(clock().now()));
-        Buyer::new(self.http.clone(), self.server.base().to_owned(), id)
+    pub async fn buyer(&self) -> Buyer {
+        Buyer::new(self.http.clone(), self.server.url.clone(), self.server.buyer().await)
     }
 
     /// Sends a callback as the gateway would.
@@ -112,7 +104,7 @@ impl Shop {
 
     /// Sends a callback with this signature, or none.
     pub async fn raw_callback(&self, signature: Option<&str>, body: String) -> Answer {
-        let mut request = self.http.post(self.server.url("/api/payments/callback"));
+        let mut request = self.server.post("/api/payments/callback");
         request = request.header("content-type", "application/json").body(body);
         if let Some(signature) = signature {
             request = request.header(signature::HEADER, signature);
@@ -122,19 +114,9 @@ impl Shop {
 
     /// What the session says is left.
     pub async fn remaining(&self, session: &str) -> i64 {
-        let answer = self.http.get(self.server.url(&format!("/api/sessions/{session}"))).send().await.unwrap();
+        let answer = self.server.get(&format!("/api/sessions/{session}")).send().await.unwrap();
         Answer::read(answer).await.expect(200).body["remainingStock"].as_i64().unwrap()
     }
-}
-
-/// Nothing is followed, so that tests see the redirects.
-pub fn client() -> reqwest::Client {
-    static PROVIDER: OnceLock<()> = OnceLock::new();
-    PROVIDER.get_or_init(|| {
-        // Somebody else may have installed one in this process: any will do.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    });
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 pub fn clock() -> &'static SystemClock {

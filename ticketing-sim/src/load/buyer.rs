@@ -28,6 +28,9 @@ const TRIES_MAX: u32 = 20;
 /// Before the first repetition; each one waits longer by as much.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
+/// How long after the end of its hold a late payment comes.
+const LATE_BY: Duration = Duration::from_millis(200);
+
 /// Where the buyers go.
 #[derive(Debug, Clone)]
 pub struct Shop {
@@ -214,7 +217,7 @@ impl Buyer {
 
     async fn be_called_back(&mut self, checkout: OpenCheckout) {
         let status = match self.story.plan.ending {
-            Ending::Pays => CallbackStatus::Success,
+            Ending::Pays | Ending::PaysLate => CallbackStatus::Success,
             Ending::IsDeclined | Ending::WalksAway | Ending::WalksAwayFromPayment => CallbackStatus::Fail,
         };
         let pg_payment_id = checkout.gateway.pg_payment_id.clone();
@@ -226,6 +229,10 @@ impl Buyer {
             amount: Some(amount.minor),
             currency: Some(amount.currency.to_string()),
         };
+        if self.story.plan.ending == Ending::PaysLate {
+            let late = checkout.expires_at.plus(LATE_BY);
+            tokio::time::sleep(late.since(self.now())).await;
+        }
         let asked = self.now();
         self.story.reported = Some(Reported {
             order_id: checkout.order.id,

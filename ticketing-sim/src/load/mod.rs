@@ -65,8 +65,9 @@ struct Run {
 /// # Errors
 /// [`SimError::Broken`] when a promise was broken.
 pub async fn run(args: LoadArgs) -> Result<(), SimError> {
-    if u32::from(args.decline) + u32::from(args.abandon) > 100 {
-        return Err(SimError::Usage("--decline and --abandon are more than 100 in a hundred together".to_owned()));
+    if u32::from(args.decline) + u32::from(args.abandon) + u32::from(args.late) > 100 {
+        let text = "--decline, --abandon and --late are more than 100 in a hundred together";
+        return Err(SimError::Usage(text.to_owned()));
     }
     let history = args.history.as_ref().map(|path| {
         let file = std::fs::File::create(path);

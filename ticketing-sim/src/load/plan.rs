@@ -27,6 +27,8 @@ pub enum Doubt {
 pub enum Ending {
     /// Pays.
     Pays,
+    /// Pays after the hold's end.
+    PaysLate,
     /// Is declined.
     IsDeclined,
     /// Walks away before checkout.
@@ -73,20 +75,26 @@ impl Plan {
         } else {
             Doubt::None
         };
-        let fate = rng.u8(..100);
-        let ending = if fate < args.decline {
-            Ending::IsDeclined
-        } else if fate - args.decline < args.abandon {
-            [Ending::WalksAway, Ending::WalksAwayFromPayment][rng.usize(..2)]
-        } else {
-            Ending::Pays
-        };
+        let ending = draw_ending(rng, args);
         let delivery = if happens(rng, args.duplicate_callbacks) {
             [Delivery::Twice, Delivery::FiveAtOnce][rng.usize(..2)]
         } else {
             Delivery::Once
         };
         Self { user_id, quantity, doubt, ending, delivery }
+    }
+}
+
+fn draw_ending(rng: &mut Rng, args: &LoadArgs) -> Ending {
+    let fate = rng.u8(..100);
+    if fate < args.decline {
+        Ending::IsDeclined
+    } else if fate - args.decline < args.abandon {
+        [Ending::WalksAway, Ending::WalksAwayFromPayment][rng.usize(..2)]
+    } else if fate - args.decline - args.abandon < args.late {
+        Ending::PaysLate
+    } else {
+        Ending::Pays
     }
 }
 
@@ -125,6 +133,7 @@ mod tests {
         };
         all("sim load --store memory:// --decline 0 --abandon 0", |plan| plan.ending == Ending::Pays);
         all("sim load --store memory:// --decline 100 --abandon 0", |plan| plan.ending == Ending::IsDeclined);
+        all("sim load --store memory:// --decline 0 --abandon 0 --late 100", |plan| plan.ending == Ending::PaysLate);
         all("sim load --store memory:// --retry 0 --duplicate-callbacks 0", |plan| {
             plan.doubt == Doubt::None && plan.delivery == Delivery::Once
         });

@@ -31,7 +31,7 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     // Every commit reaches the disk before it is acknowledged.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", std::env::var("CKPT").ok().and_then(|v| v.parse().ok()).unwrap_or(CHECKPOINT_PAGES))?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     Ok(connection)
 }

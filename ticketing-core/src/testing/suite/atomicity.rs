@@ -185,7 +185,7 @@ pub async fn a_committed_batch_is_remembered_and_another_is_not(bench: Bench) {
 
 pub async fn the_last_1024_batches_are_remembered(bench: Bench) {
     let mut ids = Vec::new();
-    for n in 0..1_024 {
+    for n in 1..=1_024 {
         let (id, answer) = put_event(&bench, records::event(n)).await;
         answer.unwrap();
         ids.push(id);

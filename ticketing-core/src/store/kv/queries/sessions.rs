@@ -1,6 +1,6 @@
 //! What is shown of a session: itself, its seats, its waiting room, and all of it at once.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use super::{Asked, KeyValue, KvStore, Lookup, Stored, decode, keys};
 use crate::{
@@ -45,14 +45,14 @@ impl<K: KeyValue> KvStore<K> {
             [get(keys::session(&session.id)), get(keys::event(&session.event_id)), overdue(&session.id, now)]
         };
         let view = self.view(sessions.iter().flat_map(of_one).collect()).await?;
-        let show_one = |found: &[Vec<Pair>]| {
-            let session: Session = the_only(&found[0], "a session")?;
-            let event: Event = the_only(&found[1], "the event of a session")?;
+        let show_one = |(known, found): (&Session, &[Vec<Pair>])| {
+            let session: Session = the_only(&found[0], known.id)?;
+            let event: Event = the_only(&found[1], session.event_id)?;
             let quantities = found[2].iter().map(|pair| Ok(i64::from(keys::active_hold_in(&pair.key)?.1)));
             let overdue = quantities.sum::<Result<i64, StoreError>>()?;
             Ok(SessionView { session, event_status: event.status, overdue, as_of: now })
         };
-        view.found.chunks_exact(3).map(show_one).collect()
+        sessions.iter().zip(view.found.chunks_exact(3)).map(show_one).collect()
     }
 
     pub(super) async fn show_seats(&self, id: SessionId) -> Result<Option<(Session, Vec<Seat>)>, StoreError> {
@@ -75,8 +75,8 @@ impl<K: KeyValue> KvStore<K> {
         let Some(earlier) = self.get::<Room>(keys::room(&id)).await? else { return Ok(None) };
         let given_up = Lookup::Scan(keys::places_given_up(&id).behind(&earlier.head()));
         let view = self.view(vec![get(keys::room(&id)), get(keys::session(&id)), given_up]).await?;
-        let room: Room = the_only(&view.found[0], "a room")?;
-        let session: Session = the_only(&view.found[1], "the session of a room")?;
+        let room: Room = the_only(&view.found[0], format_args!("the room of {id}"))?;
+        let session: Session = the_only(&view.found[1], id)?;
         let numbers = view.found[2].iter().map(|pair| keys::place_number_in(&pair.key));
         let mut given_up = numbers.collect::<Result<Vec<u64>, StoreError>>()?;
         given_up.retain(|number| *number > room.head());
@@ -139,7 +139,7 @@ fn decode_all<R: Stored>(pairs: &[Pair]) -> Result<Vec<R>, StoreError> {
     pairs.iter().map(decode).collect()
 }
 
-/// A record that exists because something that is never deleted names it.
-fn the_only<R: Stored>(pairs: &[Pair], what: &str) -> Result<R, StoreError> {
+/// The record `what`, which exists because something names it and nothing is ever deleted.
+fn the_only<R: Stored>(pairs: &[Pair], what: impl fmt::Display) -> Result<R, StoreError> {
     pairs.first().map_or_else(|| Err(StoreError::corrupt(format_args!("{what} is missing"))), decode)
 }

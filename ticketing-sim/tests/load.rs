@@ -1,0 +1,108 @@
+//! The simulator as its users meet it, on real stores.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn command(dir: &Path, args: &str) -> Command {
+    let mut command = Command::cargo_bin("ticketing-sim").unwrap();
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TICKETING__")) {
+        command.env_remove(name);
+    }
+    command.current_dir(dir).arg("load").args(args.split_whitespace());
+    command
+}
+
+/// Runs a load that must end well, and reads its report.
+fn load(args: &str) -> Value {
+    let dir = TempDir::new().unwrap();
+    let output = command(dir.path(), &format!("--store sqlite://load.db --json {args}")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.starts_with("seed "), "the seed is told: {stderr}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+}
+
+#[track_caller]
+fn count(report: &Value, path: &str) -> i64 {
+    report.pointer(path).and_then(Value::as_i64).unwrap_or_else(|| panic!("{path} is not in {report}"))
+}
+
+#[test]
+fn five_hundred_buyers_get_exactly_the_hundred_tickets_there_are() {
+    let report =
+        load("--buyers 500 --stock 100 --decline 0 --abandon 30 --retry 40 --duplicate-callbacks 40 --concurrency 500");
+    assert_eq!(count(&report, "/stock/0/held") + count(&report, "/stock/0/sold"), 100);
+    assert_eq!(count(&report, "/stock/0/available"), 0);
+    assert_eq!((count(&report, "/holds"), count(&report, "/buyers")), (100, 500));
+    assert_eq!(count(&report, "/purchases"), count(&report, "/stock/0/sold"));
+    assert!(count(&report, "/refusals/sold_out") >= 400, "{report}");
+    assert_eq!((&report["complaints"], &report["violations"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+}
+
+#[test]
+fn declined_payments_give_their_tickets_to_later_buyers() {
+    let report = load("--buyers 600 --stock 100 --decline 60 --abandon 0 --concurrency 16 --quantity 1..3 --rounds 2");
+    assert_eq!((count(&report, "/rounds"), count(&report, "/buyers")), (2, 1_200));
+    assert!(count(&report, "/holds") > count(&report, "/purchases"), "{report}");
+}
+
+#[test]
+fn late_payments_end_in_tickets_or_in_refunds() {
+    let report = load(
+        "--buyers 300 --stock 60 --late 50 --abandon 20 --decline 10 --hold-ttl-seconds 1 --duplicate-callbacks 50",
+    );
+    assert!(count(&report, "/purchases") > 0, "{report}");
+    let total: i64 = ["available", "held", "sold"].iter().map(|part| count(&report, &format!("/stock/0/{part}"))).sum();
+    assert_eq!(total, 60);
+}
+
+#[test]
+fn a_waiting_room_lets_everyone_in_at_its_pace() {
+    let report = load("--buyers 60 --stock 60 --admit-per-second 100 --decline 0 --abandon 0 --concurrency 60");
+    assert_eq!(count(&report, "/purchases"), 60);
+    let polls = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "poll").unwrap();
+    assert!(polls["done"].as_i64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn a_seed_is_kept_and_a_history_is_written() {
+    let dir = TempDir::new().unwrap();
+    let args = "--store sqlite://load.db --json --buyers 20 --seed 7 --history history.jsonl";
+    let output = command(dir.path(), args).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(count(&report, "/seed"), 7);
+    let history = fs::read_to_string(dir.path().join("history.jsonl")).unwrap();
+    let stories: Vec<Value> = history.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(stories.len(), 20);
+    assert!(stories.iter().all(|story| story["calls"].as_array().is_some_and(|calls| !calls.is_empty())));
+}
+
+#[test]
+fn people_get_a_table() {
+    let dir = TempDir::new().unwrap();
+    let output = command(dir.path(), "--store sqlite://load.db --buyers 20 --stock 5").output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    for part in ["join queue", "p99", "refused: sold_out", "seed"] {
+        assert!(stdout.contains(part), "{part} is not in {stdout}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_an_unreachable_store_with_4() {
+    #[track_caller]
+    fn check(args: &str, code: i32) {
+        let dir = TempDir::new().unwrap();
+        let output = command(dir.path(), args).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.is_empty(), "{args}");
+    }
+    check("", 2);
+    check("--store ticketing.db", 2);
+    check("--store sqlite://load.db --decline 101", 2);
+    check("--store sqlite://load.db --decline 60 --abandon 60", 2);
+    check("--store sqlite://load.db --quantity 4..1", 2);
+    check("--store sqlite:///nowhere/at/all.db", 4);
+}
