@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use ticketing_core::{
-    audit::{Actor, Caller},
-    command::{HoldRefusal, Placed, Settlement},
+    audit::{Actor, Caller, StreamId},
+    batcher::{BatchSettings, Batcher, SubmitError, TokioSpawn},
+    command::{HoldRefusal, LeaseOutbox, PlaceHold, Placed, QueueTicket, Settlement},
+    decide::Rules,
     engine::{CallbackOutcome, EngineError, TickReport},
     hold::Wanted,
+    ids::{BatchId, HoldId},
+    outbox::OutboxMessage,
     payment::{CallbackStatus, PaymentStatus},
-    store::{StoreError, memory::MemoryStore},
+    store::{BatchHeader, Decide, Decision, Store, StoreError, memory::MemoryStore},
     testing::{
         Fault, FaultRates, FaultStore, Harness, SimClock,
-        harness::{ALICE, BOB, CAROL, buyer, report, stock},
+        harness::{ALICE, BOB, CAROL, buyer, keys, report, stock},
+        records,
     },
 };
 
@@ -229,6 +234,51 @@ async fn buys(h: &Harness, n: u32) -> bool {
     let Ok(open) = h.engine.checkout(h.checkout_request(buyer(n), placed.hold.id)).await else { return false };
     let settled = h.engine.payment_callback(Caller::of(Actor::Gateway), report(&open, CallbackStatus::Success)).await;
     matches!(settled, Ok(CallbackOutcome::Settled(Settlement::Sold | Settlement::Duplicate)))
+}
+
+/// Overflow is a panic in test builds only: there, this many attempts make the lease's rule panic.
+#[cfg(debug_assertions)]
+#[tokio::test(start_paused = true)]
+async fn a_poisoned_command_fails_alone_and_its_batch_goes_on() {
+    let (h, store) = shop(10).await;
+    let session_id = h.session_id();
+    let poison = OutboxMessage { session_id, attempts: u32::MAX, next_attempt_at: h.now(), ..records::message(1, 1) };
+    let lease = LeaseOutbox { session_id, outbox_id: poison.id, seen_attempts: u32::MAX };
+    let header = BatchHeader {
+        id: BatchId::from_uuid(h.fresh()),
+        locks: vec![StreamId::Session(session_id)],
+        reads: Vec::new(),
+    };
+    let put: Decide = Box::new(move |snapshot, _| {
+        snapshot.outbox.put(poison.clone());
+        Decision::Commit(snapshot.take_changes())
+    });
+    store.transact(header, put).await.unwrap();
+
+    let batcher = Batcher::start(
+        Arc::clone(&store) as _,
+        Arc::new(Rules::new(keys().audit)),
+        Arc::clone(&h.ids) as _,
+        Arc::clone(&h.clock) as _,
+        &TokioSpawn::current(),
+        BatchSettings::default(),
+    );
+    let place = |n| PlaceHold {
+        caller: Caller::of(Actor::User(buyer(n))),
+        id: HoldId::from_uuid(h.fresh()),
+        session_id,
+        user_id: buyer(n),
+        wanted: Wanted::Quantity(1),
+        key: "k".parse().unwrap(),
+        claim: QueueTicket::Missing,
+    };
+    let writes = store.writes();
+    let ((before, poisoned), after) =
+        join(join(batcher.ask(place(1)), batcher.ask(lease)), batcher.ask(place(2))).await;
+    assert_eq!(store.writes(), writes + 1, "they were one batch");
+    assert!(matches!(poisoned, Err(SubmitError::Failed)), "{poisoned:?}");
+    assert!(!before.unwrap().unwrap().replayed && !after.unwrap().unwrap().replayed);
+    assert_eq!(h.stock().await, stock(8, 2, 0));
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ use crate::{
     audit::{Actor, Caller},
     batcher::{BatchSettings, Batcher, TokioSpawn},
     clock::{Clock, Timestamp},
-    command::{Ask, CheckoutRefusal, HoldRefusal, Placed, QueueRefusal, ReleaseBy, ReleaseRefusal, Settlement, UpdateEvent},
+    command::{
+        Ask, CheckoutRefusal, HoldRefusal, Placed, QueueRefusal, ReleaseBy, ReleaseRefusal, Settlement, UpdateEvent,
+    },
     decide::Rules,
     engine::{
         CallbackOutcome, CheckoutRequest, EngineError, HoldRequest, Keys, NewEvent, NewSession, OpenCheckout,

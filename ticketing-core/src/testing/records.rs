@@ -202,7 +202,10 @@ pub fn payment(n: u32, session: u32) -> Payment {
         user_id: id!(UserId, n),
         method: PaymentMethod::Card,
         amount: PRICE.times(2),
-        gateway: Some(GatewaySession { url: format!("https://gateway.test/pay/{pg_payment_id}?x=1&y=2"), pg_payment_id }),
+        gateway: Some(GatewaySession {
+            url: format!("https://gateway.test/pay/{pg_payment_id}?x=1&y=2"),
+            pg_payment_id,
+        }),
         status: PaymentStatus::RefundPending,
         created_at: at(n),
         updated_at: at(n + 3),

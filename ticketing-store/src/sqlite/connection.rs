@@ -13,8 +13,13 @@ const STATEMENTS_MAX: usize = 128;
 /// Page cache of the writer and of each reader, in KiB; taken only as it is needed.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 const READER_CACHE_KIB: i64 = 8 * 1024;
-/// Length of the log, in pages, at which it is copied into the database file.
-const CHECKPOINT_PAGES: i64 = 8_192;
+/// Bytes of a page in a new file. Half of SQLite's default: the index of holds by user and key is written
+/// all over, a page for nearly every hold, and the log carries whole pages.
+const PAGE_BYTES: i64 = 2_048;
+/// Length of the log, in pages (32 MiB), at which it is copied into the database file. Longer, and a page
+/// that changed often is copied once; shorter, and the log's file is sooner at its full length, where
+/// appending to it costs least.
+const CHECKPOINT_PAGES: i64 = 16_384;
 /// Bytes the log file is cut back to once it was longer.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -22,6 +27,8 @@ const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Callers hold the migration lock: SQLite does not wait for its turn here.
 pub(super) fn prepare(path: &Path) -> rusqlite::Result<()> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Means nothing to a file that has its pages already.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")
 }
 
@@ -31,7 +38,7 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     // Every commit reaches the disk before it is acknowledged.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", std::env::var("CKPT").ok().and_then(|v| v.parse().ok()).unwrap_or(CHECKPOINT_PAGES))?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     Ok(connection)
 }

@@ -19,6 +19,8 @@ mod transaction;
 mod writer;
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod plans;
 
 use std::{

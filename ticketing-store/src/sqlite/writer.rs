@@ -45,7 +45,7 @@ impl Writer {
     /// Starts the thread; it opens its connection when it is first asked for something.
     pub(super) fn start(path: PathBuf, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(JOBS_QUEUED_MAX);
-        let worker = Worker { path, clock, connection: None, ring: Ring::default(), unsettled: false };
+        let worker = Worker::new(path, clock);
         let thread = thread::Builder::new().name("ticketing-sqlite-writer".into()).spawn(|| worker.serve(queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -91,17 +91,21 @@ impl Refused {
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     /// `None` until it is needed, and after it failed.
-    connection: Option<Connection>,
+    pub(super) connection: Option<Connection>,
     ring: Ring,
     /// A commit failed in such a way that it may still be in the log.
-    unsettled: bool,
+    pub(super) unsettled: bool,
 }
 
 impl Worker {
+    pub(super) fn new(path: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        Self { path, clock, connection: None, ring: Ring::default(), unsettled: false }
+    }
+
     fn serve(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
             if catch_unwind(AssertUnwindSafe(|| self.run(job))).is_err() {
@@ -128,7 +132,7 @@ impl Worker {
         }
     }
 
-    fn transact(&mut self, batch: &BatchHeader, decide: &mut Decide) -> Result<Receipt, StoreError> {
+    pub(super) fn transact(&mut self, batch: &BatchHeader, decide: &mut Decide) -> Result<Receipt, StoreError> {
         let connection = open(&mut self.connection, &self.path)?;
         let decided = transaction::begin(connection)
             .and_then(|()| transaction::run(connection, &mut self.ring, &*self.clock, batch, decide));
@@ -178,7 +182,7 @@ impl Worker {
         }
     }
 
-    fn outcome(&mut self, batch: BatchId) -> Result<BatchOutcome, StoreError> {
+    pub(super) fn outcome(&mut self, batch: BatchId) -> Result<BatchOutcome, StoreError> {
         let known = if self.unsettled {
             self.settle(batch)?
         } else {
@@ -215,7 +219,7 @@ impl Worker {
         Ok(known)
     }
 
-    fn migrate(&mut self) -> Result<SchemaVersion, StoreError> {
+    pub(super) fn migrate(&mut self) -> Result<SchemaVersion, StoreError> {
         let connection = open(&mut self.connection, &self.path)?;
         let migrated = schema::migrate(&self.path, connection);
         // Its behaviour on `BEGIN` and its statements were the migration's.

@@ -18,15 +18,16 @@ use crate::{
 
 pub async fn a_refused_change_undoes_its_whole_batch(bench: Bench) {
     bench.ground(1).await;
-    bench.is_refused(Vec::new(), |snapshot| {
-        snapshot.holds.put(records::hold(1, 1));
-        snapshot.orders.put(records::order(1, 1));
-        snapshot.add_ticket(records::ticket(1, 1, 1, 1));
-        snapshot.add_audit(records::audit(crate::audit::StreamId::Users, 0));
-        // It exists, and was not loaded: so it goes in as a new one.
-        snapshot.events.put(records::event(1));
-    })
-    .await;
+    bench
+        .is_refused(Vec::new(), |snapshot| {
+            snapshot.holds.put(records::hold(1, 1));
+            snapshot.orders.put(records::order(1, 1));
+            snapshot.add_ticket(records::ticket(1, 1, 1, 1));
+            snapshot.add_audit(records::audit(crate::audit::StreamId::Users, 0));
+            // It exists, and was not loaded: so it goes in as a new one.
+            snapshot.events.put(records::event(1));
+        })
+        .await;
     assert_eq!(bench.store.hold(records::hold(1, 1).id).await.unwrap(), None);
     assert_eq!(bench.store.order(records::order(1, 1).id).await.unwrap(), None);
     assert_eq!(bench.store.tickets_of_order(records::order(1, 1).id).await.unwrap(), []);

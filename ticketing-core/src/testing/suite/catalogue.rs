@@ -30,13 +30,8 @@ pub async fn a_change_leaves_what_it_does_not_name(h: Harness) {
     let before = h.store.session(id).await.unwrap().unwrap().session;
     h.advance(1);
     let after = update(&h, SessionPatch { max_per_user: Some(3), ..SessionPatch::default() }).await.unwrap();
-    let expected = Session {
-        max_per_user: 3,
-        updated_at: h.now(),
-        version: after.version,
-        audit: after.audit,
-        ..before.clone()
-    };
+    let expected =
+        Session { max_per_user: 3, updated_at: h.now(), version: after.version, audit: after.audit, ..before.clone() };
     assert_eq!(after, expected);
     assert!(after.version > before.version && after.audit.length > before.audit.length);
     assert_eq!(update(&h, SessionPatch::default()).await.unwrap(), after, "a change of nothing changes nothing");
@@ -121,8 +116,7 @@ pub async fn what_does_not_exist_is_not_changed(h: Harness) {
     let new = NewSession::of(event, h.now(), 10, PRICE);
     let answer = refusal(h.engine.create_session(OPERATOR, new).await);
     assert_eq!(answer, Err(CatalogueRefusal::EventNotFound));
-    let change =
-        UpdateEvent { caller: OPERATOR, id: event, title: None, description: None, venue: None, status: None };
+    let change = UpdateEvent { caller: OPERATOR, id: event, title: None, description: None, venue: None, status: None };
     assert_eq!(refusal(h.engine.update_event(change).await), Err(CatalogueRefusal::EventNotFound));
     let patch = SessionPatch { status: Some(SaleStatus::Open), ..SessionPatch::default() };
     let answer = refusal(h.engine.update_session(OPERATOR, session, patch).await);
@@ -141,11 +135,9 @@ pub async fn an_address_has_one_account_whatever_its_spelling(h: Harness) {
     let taken = refusal(h.engine.create_user(OPERATOR, account(" A@B.COM ")).await);
     assert_eq!(taken, Err(UserRefusal::EmailTaken));
     assert_eq!(h.store.user_by_email("A@b.com".parse().unwrap()).await.unwrap(), Some(user));
-    let (one, two) = join(
-        h.engine.create_user(OPERATOR, account("c@d.com")),
-        h.engine.create_user(OPERATOR, account("C@d.com")),
-    )
-    .await;
+    let (one, two) =
+        join(h.engine.create_user(OPERATOR, account("c@d.com")), h.engine.create_user(OPERATOR, account("C@d.com")))
+            .await;
     let answers = [refusal(one).err(), refusal(two).err()];
     assert_eq!(answers.iter().filter(|answer| **answer == Some(UserRefusal::EmailTaken)).count(), 1);
 }

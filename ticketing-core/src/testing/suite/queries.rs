@@ -89,7 +89,10 @@ pub async fn lists_come_in_pages_that_miss_and_repeat_nothing(bench: Bench) {
         assert_eq!(events, (1..=7).map(records::event).collect::<Vec<_>>());
         let sessions = all_of(limit, async |page| store.sessions(None, page).await.unwrap()).await;
         let ids = |n| records::session(n, 1).id;
-        assert_eq!(sessions.iter().map(|view| view.session.id).collect::<Vec<_>>(), (1..=7).map(ids).collect::<Vec<_>>());
+        assert_eq!(
+            sessions.iter().map(|view| view.session.id).collect::<Vec<_>>(),
+            (1..=7).map(ids).collect::<Vec<_>>()
+        );
         let holds = all_of(limit, async |page| store.holds(HoldFilter::default(), page).await.unwrap()).await;
         assert_eq!(holds, (1..=7).map(|n| records::hold(n, 1)).collect::<Vec<_>>());
     }
@@ -181,7 +184,7 @@ pub async fn a_ticket_is_shown_with_its_event_and_its_time(bench: Bench) {
     bench.put(move |snapshot| snapshot.add_ticket(issued.clone())).await;
     let view = bench.store.ticket(ticket.id).await.unwrap().expect("the ticket is there");
     let listed = bench.store.tickets_of_user(ticket.user_id, PageRequest::first()).await.unwrap();
-    assert_eq!(listed.items, [view.clone()]);
+    assert_eq!(listed.items, std::slice::from_ref(&view));
     assert_eq!((view.title, view.start_at), (records::event(1).title, records::session(2, 1).start_at));
     assert_eq!(bench.store.ticket(records::ticket(2, 1, 2, 1).id).await.unwrap(), None);
 }
@@ -321,7 +324,8 @@ pub async fn messages_are_due_oldest_first_and_only_while_pending(bench: Bench) 
             for n in (1..=5).rev() {
                 snapshot.outbox.put(records::message(n * 10, 1 + n % 2));
             }
-            let done = OutboxMessage { status: OutboxStatus::Done, done_at: Some(records::at(5)), ..records::message(15, 1) };
+            let done =
+                OutboxMessage { status: OutboxStatus::Done, done_at: Some(records::at(5)), ..records::message(15, 1) };
             snapshot.outbox.put(done);
         })
         .await;

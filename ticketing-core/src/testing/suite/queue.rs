@@ -80,7 +80,11 @@ pub async fn admission_takes_those_who_came_first(h: Harness) {
     }
     for admitted in [0, 2, 4, 5] {
         for (n, token) in (0..).zip(&tokens) {
-            let expected = if n < admitted { (QueueState::Allowed, 0) } else { (QueueState::Waiting, u64::from(n - admitted + 1)) };
+            let expected = if n < admitted {
+                (QueueState::Allowed, 0)
+            } else {
+                (QueueState::Waiting, u64::from(n - admitted + 1))
+            };
             assert_eq!(state(&h, buyer(n), token).await, expected);
         }
         h.advance(1);

@@ -218,7 +218,7 @@ pub async fn every_record_reads_back_as_it_was_written(bench: Bench) {
         .await;
     // The seat's hold is over by the books of the sample: only its stored state is looked at here.
     all.is_read(&bench).await;
-    assert_eq!(bench.store.tickets_of_order(ticket.order_id).await.unwrap(), [ticket.clone()]);
+    assert_eq!(bench.store.tickets_of_order(ticket.order_id).await.unwrap(), std::slice::from_ref(&ticket));
     let view = bench.store.ticket(ticket.id).await.unwrap().expect("the ticket is there");
     assert_eq!((&view.ticket, &view.title, view.start_at), (&ticket, &all.event.title, all.session.start_at));
     assert_eq!(bench.store.audit(StreamId::Users, 0, 10).await.unwrap(), [audit]);

@@ -134,7 +134,7 @@ CREATE TABLE holds (
     created_at      INTEGER NOT NULL,
     expires_at      INTEGER NOT NULL,
     ended_at        INTEGER
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX holds_of_user ON holds (session_id, user_id, idempotency_key);
 -- The quantity is in it so that overdue stock is summed up without touching the table.
 CREATE INDEX holds_due ON holds (session_id, expires_at, id, quantity) WHERE status = 'ACTIVE';
@@ -245,7 +245,7 @@ CREATE TABLE audit_log (
     trace_id BLOB,
     mac      BLOB    NOT NULL,
     PRIMARY KEY (stream, seq)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- The names of the latest writes, so that one whose reply was lost can be looked up. Every writing
 -- process has a number and a ring of 4,096 slots of its own.

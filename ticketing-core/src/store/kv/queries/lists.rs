@@ -1,13 +1,11 @@
 //! Lists that are paged.
 
-use std::collections::BTreeMap;
-
-use super::{Asked, KeyValue, KvStore, Lookup, decode, keys};
+use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, decode, keys};
 use crate::{
     audit::{AuditRecord, StreamId},
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{EventId, HoldId, OrderId, SessionId, TicketId, UserId},
+    ids::{EventId, HoldId, OrderId, TicketId, UserId},
     order::Order,
     session::Session,
     store::{HoldFilter, Page, PageRequest, StoreError, TicketView},
@@ -84,30 +82,16 @@ impl<K: KeyValue> KvStore<K> {
 
     /// The tickets with what is printed on them.
     async fn show_tickets(&self, tickets: Vec<Ticket>) -> Result<Vec<TicketView>, StoreError> {
-        let printed =
-            tickets.iter().flat_map(|ticket| [keys::event(&ticket.event_id), keys::session(&ticket.session_id)]);
-        let lookups = printed.map(|key| Lookup::Get(key.into_bytes())).collect();
-        let mut titles: BTreeMap<EventId, String> = BTreeMap::new();
-        let mut starts: BTreeMap<SessionId, _> = BTreeMap::new();
-        for (n, pair) in
-            self.view(lookups).await?.found.iter().enumerate().filter_map(|(n, found)| Some((n, found.first()?)))
-        {
-            if n % 2 == 0 {
-                let event: Event = decode(pair)?;
-                titles.insert(event.id, event.title);
-            } else {
-                let session: Session = decode(pair)?;
-                starts.insert(session.id, session.start_at);
-            }
-        }
-        let view = |ticket: Ticket| {
-            let title = titles.get(&ticket.event_id).cloned();
-            let printed = title.zip(starts.get(&ticket.session_id).copied());
-            let (title, start_at) = printed
-                .ok_or_else(|| StoreError::corrupt(format_args!("{}: its event or session is missing", ticket.id)))?;
-            Ok(TicketView { ticket, title, start_at })
+        let get = |key: Key| Lookup::Get(key.into_bytes());
+        let printed = tickets.iter().flat_map(|t| [get(keys::event(&t.event_id)), get(keys::session(&t.session_id))]);
+        let found = self.view(printed.collect()).await?.found;
+        let show = |(ticket, found): (Ticket, &[Vec<Pair>])| {
+            let missing = || StoreError::corrupt(format_args!("{}: its event or session is missing", ticket.id));
+            let (event, session) = found[0].first().zip(found[1].first()).ok_or_else(missing)?;
+            let title = decode::<Event>(event)?.title;
+            Ok(TicketView { ticket, title, start_at: decode::<Session>(session)?.start_at })
         };
-        tickets.into_iter().map(view).collect()
+        tickets.into_iter().zip(found.chunks_exact(2)).map(show).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use futures_util::future::BoxFuture;
 
 use super::{
-    KeyValue, KvStore, Lookup, Span,
+    KeyValue, KvStore, Lookup, Pair, Span,
     encode::{Key, Part},
     keys,
     records::{Stored, decode},

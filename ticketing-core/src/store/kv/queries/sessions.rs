@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Asked, KeyValue, KvStore, Lookup, Stored, decode, keys};
+use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, Stored, decode, keys};
 use crate::{
     audit::{AuditRecord, ChainHead, Stream, StreamId},
     clock::Timestamp,
@@ -10,10 +10,7 @@ use crate::{
     ids::{EventId, HoldId, SessionId},
     seat::{Seat, SeatStatus},
     session::Session,
-    store::{
-        Ledger, Page, PageRequest, QueueView, SessionView, StoreError,
-        kv::{Pair, encode::Key},
-    },
+    store::{Ledger, Page, PageRequest, QueueView, SessionView, StoreError},
     waiting_room::Room,
 };
 

@@ -1,6 +1,6 @@
 //! What the workers ask for: what is overdue, who waits, what is due.
 
-use super::{KeyValue, KvStore, Lookup, decode, keys};
+use super::{Key, KeyValue, KvStore, Lookup, decode, keys};
 use crate::{
     clock::Timestamp,
     ids::{CallbackId, SessionId},
@@ -77,7 +77,7 @@ impl<K: KeyValue> KvStore<K> {
     /// Sessions of an index that holds nothing else, behind `after`.
     async fn sessions_in(
         &self,
-        index: super::Key,
+        index: Key,
         after: Option<SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
