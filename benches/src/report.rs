@@ -73,20 +73,26 @@ impl Pair {
             Target::DifferenceAtMost(most) => (format!("+{:.0}", self.result()), format!("≤ +{most}")),
             Target::AtLeast(least) => (format!("{:.0}", self.result()), format!("≥ {least}")),
         };
-        let median_of = |figures: &[f64]| {
-            if figures.is_empty() { String::new() } else { format!("{:.0}", median(figures)) }
-        };
         let reached = if self.reached() { "yes" } else { "no" };
         [
             self.id.to_owned(),
             self.what.clone(),
-            format!("{} {}", median_of(&self.subject), self.unit),
-            format!("{} {}", median_of(&self.reference), if self.reference.is_empty() { "" } else { self.unit }),
+            figure(&self.subject, self.unit),
+            figure(&self.reference, self.unit),
             result,
             target,
             reached.to_owned(),
         ]
     }
+}
+
+/// The median, and how far the turns lie apart.
+fn figure(figures: &[f64], unit: &str) -> String {
+    let smallest = figures.iter().copied().reduce(f64::min);
+    let (Some(smallest), Some(largest)) = (smallest, figures.iter().copied().reduce(f64::max)) else {
+        return String::new();
+    };
+    format!("{:.0} {unit} ({smallest:.0}–{largest:.0})", median(figures))
 }
 
 /// The middle one of `figures`; the mean of the two in the middle of an even number; 0 of none.

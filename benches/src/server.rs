@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -48,16 +49,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `ticketing-server` on the database `file`, without rate limits.
+    /// Starts `ticketing-server` on the database `file`, without rate limits. Its log, at the usual
+    /// level, goes into a file beside the database.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn ticketing(file: &Path) -> Result<Self, Failure> {
         let program = program()?;
+        let dir = file.parent().ok_or("a database file lies in a directory")?;
+        let log = dir.join("server.log");
         let mut command = Command::new(&program);
         command
             .args(["--listen", "127.0.0.1:0", "--store", &format!("sqlite://{}", file.display())])
-            .current_dir(file.parent().ok_or("a database file lies in a directory")?)
+            .current_dir(dir)
+            .stderr(File::create(&log)?)
             .env("TICKETING__AUTH__JWT_SECRET", JWT_SECRET)
             .env("TICKETING__PAYMENTS__SANDBOX__WEBHOOK_SECRET", WEBHOOK_SECRET)
             .env("TICKETING__AUDIT__KEY", AUDIT_KEY)
@@ -65,7 +70,10 @@ impl Server {
             .env("TICKETING__BOOTSTRAP__ADMIN_PASSWORD", ADMIN.1)
             .env("TICKETING__LIMITS__REQUESTS_PER_USER_PER_SECOND", "0")
             .env("TICKETING__LIMITS__REQUESTS_PER_ADDRESS_PER_SECOND", "0");
-        Self::start(command).await.map_err(|error| format!("{}: {error}", program.display()).into())
+        Self::start(command).await.map_err(|error| {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            format!("{}: {error}\n{said}", program.display()).into()
+        })
     }
 
     /// Starts the bare server.
@@ -74,7 +82,7 @@ impl Server {
     /// When it does not start.
     pub async fn bare() -> Result<Self, Failure> {
         let mut command = Command::new(env::current_exe()?);
-        command.arg(BARE_SERVER);
+        command.arg(BARE_SERVER).stderr(Stdio::inherit());
         Self::start(command).await
     }
 
@@ -93,7 +101,7 @@ impl Server {
     }
 
     async fn start(mut command: Command) -> Result<Self, Failure> {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true).spawn()?;
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no stdout")?);
         let address = timeout(STARTED_WITHIN, listening(&mut stdout)).await??;
         Ok(Self { address, child, _stdout: stdout })

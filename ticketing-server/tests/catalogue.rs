@@ -120,9 +120,13 @@ async fn lists_come_in_pages_that_follow_each_other() {
         }
     }
     assert_eq!(seen, made);
-    for query in ["limit=0", "limit=201", "limit=-1", "limit=x"] {
-        let response = server.get(&format!("/api/events?{query}")).send().await.unwrap();
-        server.problem(response, 400, "invalid_argument").await;
+    let lists = ["/api/events".to_owned(), format!("/api/events/{event}/sessions")];
+    let admin_lists = ["/api/admin/events".to_owned(), "/api/admin/holds".to_owned()];
+    for list in lists.iter().chain(&admin_lists) {
+        for query in ["limit=0", "limit=201", "limit=-1", "limit=x", "cursor=nonsense", "cursor="] {
+            let response = server.get(&format!("{list}?{query}")).bearer_auth(&admin.token).send().await.unwrap();
+            server.problem(response, 400, "invalid_argument").await;
+        }
     }
 }
 

@@ -75,7 +75,7 @@ async fn buy(address: std::net::SocketAddr, session: &str, next: &AtomicU64, tol
     assert_eq!(answer.status, 201, "{answer:?}");
     let id = answer.body["holdId"].as_str().unwrap().to_owned();
     told.lock().unwrap().held.push((n, id.clone()));
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         return true;
     }
     let body = json!({ "holdId": id, "method": "CARD" });

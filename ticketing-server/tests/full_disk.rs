@@ -68,5 +68,5 @@ async fn a_full_disk_is_503_and_nothing_half_written_until_there_is_room() {
         assert_eq!((replay.status, replay.replayed, &replay.body["holdId"]), (201, true, id));
     }
     assert_sound(server.address).await;
-    println!("{} holds fitted, then 503; all there, and selling again", held.len());
+    eprintln!("{} holds fitted, then 503; all there, and selling again", held.len());
 }

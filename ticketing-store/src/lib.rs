@@ -1,7 +1,33 @@
 //! Stores of the ticketing engine, behind one URL.
+//!
+//! ```
+//! use ticketing_core::store::PageRequest;
+//! use ticketing_store::{OpenOptions, Role, open};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}", folder.path().join("ticketing.db").display());
+//! // let url = "sqlite://ticketing.db";
+//! let server = open(&url, OpenOptions::new(Role::Server))?;
+//! server.migrate().await?;
+//!
+//! // One server per file; tools may read and write beside it.
+//! assert!(open(&url, OpenOptions::new(Role::Server)).is_err());
+//! let tool = open(&url, OpenOptions::new(Role::Tool))?;
+//! assert!(tool.events(None, PageRequest::first()).await?.items.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What every store promises stands in [`ticketing_core::store`]; the SQLite store keeps it with one
+//! writer thread and a few readers, see [`sqlite`]. [`Secrets`] keeps the keys of a local installation
+//! beside its store.
+
 #![warn(missing_docs)]
 
 pub mod secrets;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod url;
 
@@ -12,8 +38,8 @@ use ticketing_core::{
     store::{Backend, StoreError},
 };
 
+use self::url::StoreUrl;
 pub use self::{secrets::Secrets, url::UrlError};
-use self::{sqlite::SqliteStore, url::StoreUrl};
 
 /// Who opens a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +121,10 @@ pub enum OpenError {
 /// [`OpenError`] says in one line what is wrong with the URL or the file.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Backend>, OpenError> {
     match url.parse()? {
-        StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(&path, options)?)),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(&path, options)?)),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => Err(UrlError::NotBuiltIn("sqlite".to_owned()).into()),
         StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.clock))),
     }
 }

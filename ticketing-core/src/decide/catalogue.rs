@@ -1,5 +1,7 @@
 //! Events and sessions.
 
+use std::collections::BTreeSet;
+
 use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::{Action, ChainHead, StreamId},
@@ -118,8 +120,11 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
     if session.kind != SessionKind::Seated {
         return invalid("seats", "this session sells by quantity");
     }
-    let mut known = Vec::new();
+    let (mut known, mut named) = (Vec::new(), BTreeSet::new());
     for new in &command.seats {
+        if !named.insert(&new.id) {
+            return invalid("seats", format!("seat {} is named twice", new.id));
+        }
         if context.snapshot.seats.get(&(session.id, new.id.clone()))?.is_some() {
             known.push(new.id.clone());
         }

@@ -22,6 +22,7 @@ use crate::{
             AdminEvent, AdminHold, AdminSession, CreateEventRequest, CreateSessionRequest, ImportSeatsRequest,
             SeatsImported, StatsBody, UpdateEventRequest, UpdateSessionRequest, VerifyBody,
         },
+        page_of,
     },
     error::ApiError,
     extract::{Admin, Body, Id, Paging, PathId, Query, SEATS_BYTES_MAX, Trace, caller},
@@ -63,7 +64,7 @@ async fn events(
     Query(query): Query<EventQuery>,
     Paging(page): Paging,
 ) -> Result<Json<List<AdminEvent>>, ApiError> {
-    let events = app.ticketing.queries().events(query.status, page).await?;
+    let events = app.ticketing.queries().events(query.status, page_of::<EventId>(page)?).await?;
     Ok(Json(events.map(AdminEvent::from).into()))
 }
 
@@ -139,7 +140,7 @@ async fn holds(
     Paging(page): Paging,
 ) -> Result<Json<List<AdminHold>>, ApiError> {
     let queries = app.ticketing.queries();
-    let holds = queries.holds(HoldFilter { session_id, user_id, status }, page).await?;
+    let holds = queries.holds(HoldFilter { session_id, user_id, status }, page_of::<HoldId>(page)?).await?;
     let now = queries.now().await?;
     Ok(Json(holds.map(|hold| AdminHold::at(hold, now)).into()))
 }

@@ -21,6 +21,7 @@ use crate::{
     dto::{
         List,
         catalogue::{EventBody, SeatsBody, SessionBody},
+        page_of,
     },
     error::ApiError,
     extract::{Id, Paging, PathId, Viewer},
@@ -49,7 +50,7 @@ async fn events(
     Paging(page): Paging,
 ) -> Result<Json<List<EventBody>>, ApiError> {
     let status = (viewer == Viewer::Public).then_some(EventStatus::Published);
-    let events = app.ticketing.queries().events(status, page).await?;
+    let events = app.ticketing.queries().events(status, page_of::<EventId>(page)?).await?;
     Ok(Json(events.map(EventBody::from).into()))
 }
 
@@ -99,7 +100,7 @@ async fn visible_session(app: &App, viewer: Viewer, id: SessionId) -> Result<Arc
 }
 
 async fn list(app: &App, event: EventId, page: PageRequest) -> Result<Bytes, ApiError> {
-    let sessions = app.ticketing.queries().sessions(Some(event), page).await?;
+    let sessions = app.ticketing.queries().sessions(Some(event), page_of::<SessionId>(page)?).await?;
     let list: List<SessionBody> = sessions.map(|view| SessionBody::from(&view)).into();
     serde_json::to_vec(&list).map(Bytes::from).map_err(ApiError::internal)
 }

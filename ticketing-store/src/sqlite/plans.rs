@@ -1,9 +1,9 @@
 //! Every statement finds its rows by an index: with and without statistics, empty and filled.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus, params};
 
 use super::{
-    batches, schema,
+    batches, connection, schema,
     tables::{
         audit, callbacks, events, holds, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
         users,
@@ -104,4 +104,29 @@ fn hot_statements_read_in_the_order_of_their_index() {
     check_sorts_nothing(&connection, audit::FROM, "PRIMARY KEY (stream=? AND seq>?)");
     check_sorts_nothing(&connection, orders::OF_USER, "orders_of_user (user_id=? AND id<?)");
     check_sorts_nothing(&connection, tickets::VIEW_OF_USER, "tickets_of_user (user_id=? AND id<?)");
+}
+
+#[test]
+fn what_is_bound_does_not_have_a_statement_compiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ticketing.db");
+    connection::prepare(&path).unwrap();
+    let mut connection = connection::writer(&path).unwrap();
+    schema::run(&mut connection).unwrap();
+    let mut statement = connection.prepare(holds::OF_USER).unwrap();
+    for limit in [10, 20, 30] {
+        assert!(!statement.exists(params![[1_u8; 16], [2_u8; 16], limit]).unwrap());
+    }
+    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+}
+
+#[test]
+fn a_commit_reaches_the_disk_before_it_is_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ticketing.db");
+    connection::prepare(&path).unwrap();
+    let connection = connection::writer(&path).unwrap();
+    let ask = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+    assert_eq!(ask("PRAGMA journal_mode"), "wal".to_owned().into());
+    assert_eq!(ask("PRAGMA synchronous"), 2.into());
 }

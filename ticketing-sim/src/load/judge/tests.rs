@@ -69,7 +69,7 @@ fn a_hold_that_ended_makes_room_for_another() {
 #[test]
 fn a_ticket_that_was_sold_stays_taken_past_the_holds_end() {
     let sold = reported(held(1, 10, 20), CallbackStatus::Success, 12, 14);
-    check(&[sold.clone()], 1, None);
+    check(std::slice::from_ref(&sold), 1, None);
     check(&[sold, held(1, 50, 100)], 1, Some("I1:"));
 }
 
