@@ -118,7 +118,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for bad in ["", "a", "a@b", "@b.com", "a@", "a b@c.com", "a@b..com", "a..b@c.com", "a@-b.com", "a@b.com\n@", "a@b@c.com "] {
+        for bad in [
+            "",
+            "a",
+            "a@b",
+            "@b.com",
+            "a@",
+            "a b@c.com",
+            "a@b..com",
+            "a..b@c.com",
+            "a@-b.com",
+            "a@b.com\n@",
+            "a@b@c.com ",
+        ] {
             check(bad, None);
         }
         check(&format!("{}@b.com", "a".repeat(65)), None);

@@ -84,8 +84,20 @@ async fn every_broken_invariant_of_a_quantity_session_is_found() {
         check(&harness, &ledger, expected);
     };
     broken(&|l| l.session.stock.available += 1, &["I1"]);
-    broken(&|l| (l.session.stock.available, l.session.stock.held) = (l.session.stock.available - 1, l.session.stock.held + 1), &["I1"]);
-    broken(&|l| (l.session.stock.available, l.session.stock.sold) = (l.session.stock.available + 1, l.session.stock.sold - 1), &["I1"]);
+    broken(
+        &|l| {
+            (l.session.stock.available, l.session.stock.held) =
+                (l.session.stock.available - 1, l.session.stock.held + 1)
+        },
+        &["I1"],
+    );
+    broken(
+        &|l| {
+            (l.session.stock.available, l.session.stock.sold) =
+                (l.session.stock.available + 1, l.session.stock.sold - 1)
+        },
+        &["I1"],
+    );
     broken(&|l| hold(l, HoldStatus::Confirmed).status = HoldStatus::Expired, &["I1", "I3"]);
     broken(&|l| hold(l, HoldStatus::Confirmed).order_id = None, &["I3"]);
     broken(&|l| l.orders[1].hold_id = l.orders[0].hold_id, &["I3"]);

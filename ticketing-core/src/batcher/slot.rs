@@ -75,7 +75,9 @@ impl<T> Future for Completion<T> {
             State::Over => Poll::Ready(Err(Abandoned)),
             State::Answered(_) => match mem::replace(&mut *state, State::Over) {
                 State::Answered(answer) => Poll::Ready(Ok(answer)),
-                State::Waiting(_) | State::Over => unreachable!("the state was just seen to be an answer, under its lock"),
+                State::Waiting(_) | State::Over => {
+                    unreachable!("the state was just seen to be an answer, under its lock")
+                }
             },
         }
     }

@@ -14,8 +14,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     queries::{
-        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SeatMap, SessionView,
-        TicketView,
+        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, TicketView,
     },
     snapshot::{Changes, Earliest, Missing, Read, Record, Snapshot, Table, Write},
 };

@@ -181,8 +181,7 @@ pub trait Queries: Send + Sync + fmt::Debug {
     fn event(&self, id: EventId) -> BoxFuture<'_, Result<Option<Event>, StoreError>>;
 
     /// Events with this status, or all.
-    fn events(&self, status: Option<EventStatus>, page: PageRequest)
-    -> BoxFuture<'_, Result<Page<Event>, StoreError>>;
+    fn events(&self, status: Option<EventStatus>, page: PageRequest) -> BoxFuture<'_, Result<Page<Event>, StoreError>>;
 
     /// A session.
     fn session(&self, id: SessionId) -> BoxFuture<'_, Result<Option<SessionView>, StoreError>>;
@@ -220,8 +219,7 @@ pub trait Queries: Send + Sync + fmt::Debug {
     fn ticket(&self, id: TicketId) -> BoxFuture<'_, Result<Option<TicketView>, StoreError>>;
 
     /// A user's tickets, newest first.
-    fn tickets_of_user(&self, user: UserId, page: PageRequest)
-    -> BoxFuture<'_, Result<Page<TicketView>, StoreError>>;
+    fn tickets_of_user(&self, user: UserId, page: PageRequest) -> BoxFuture<'_, Result<Page<TicketView>, StoreError>>;
 
     /// An order's tickets.
     fn tickets_of_order(&self, order: OrderId) -> BoxFuture<'_, Result<Vec<Ticket>, StoreError>>;
@@ -253,19 +251,12 @@ pub trait Queries: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'_, Result<Vec<CallbackToMatch>, StoreError>>;
 
     /// An audit chain from record `from` on, in order, at most `limit`.
-    fn audit(
-        &self,
-        stream: StreamId,
-        from: u64,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
+    fn audit(&self, stream: StreamId, from: u64, limit: u32) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
 
     /// A stream's head as its owner keeps it, and its whole chain, in one consistent view. Not for
     /// sessions: see [`Queries::ledger`].
-    fn chain(
-        &self,
-        stream: StreamId,
-    ) -> BoxFuture<'_, Result<(crate::audit::ChainHead, Vec<AuditRecord>), StoreError>>;
+    fn chain(&self, stream: StreamId)
+    -> BoxFuture<'_, Result<(crate::audit::ChainHead, Vec<AuditRecord>), StoreError>>;
 
     /// Everything about one session.
     fn ledger(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Ledger>, StoreError>>;

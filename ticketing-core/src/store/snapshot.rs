@@ -200,7 +200,11 @@ impl<R: Record> Table<R> {
     fn take(&mut self) -> Vec<Write<R>> {
         let writes = self.order.drain(..).map(|key| {
             let record = self.changed.remove(&key).expect("every key in the order has its change");
-            if self.loaded.get(&key).is_some_and(Option::is_some) { Write::Update(record) } else { Write::Insert(record) }
+            if self.loaded.get(&key).is_some_and(Option::is_some) {
+                Write::Update(record)
+            } else {
+                Write::Insert(record)
+            }
         });
         writes.collect()
     }

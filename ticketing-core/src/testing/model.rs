@@ -113,7 +113,10 @@ impl Model {
     }
 
     fn of(&mut self, hold: u8, act: impl FnOnce(&mut Self, usize) -> Seen) -> Seen {
-        if self.holds.is_empty() { Seen::NoHoldYet } else { act(self, usize::from(hold) % self.holds.len()) }
+        match usize::from(hold).checked_rem(self.holds.len()) {
+            Some(since) => act(self, self.holds.len() - 1 - since),
+            None => Seen::NoHoldYet,
+        }
     }
 
     fn live(&self, hold: &Hold) -> bool {

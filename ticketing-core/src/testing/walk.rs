@@ -27,9 +27,9 @@ pub const PER_USER: u32 = 4;
 /// Life of a hold, in seconds.
 pub const HOLD_TTL_SECONDS: u32 = 120;
 const USERS: u8 = 5;
-const KEYS: u8 = 4;
+const KEYS: u8 = 12;
 
-/// One step. Holds are named by their number in order of placing; a number too high wraps around.
+/// One step. A hold is named by how many were placed since; a number too high wraps around.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is one thing a user, the gateway, the operator or time does")]
 pub enum Step {
@@ -50,6 +50,8 @@ impl Step {
     /// The step that these numbers mean; every number means one, the smallest the plainest.
     pub fn of((what, a, b, c): (u8, u8, u8, u8)) -> Self {
         let (user, key) = (a % USERS, b % KEYS);
+        // Mostly the latest ones: stories are told of a hold while it still means something.
+        let hold = if a < 200 { a % 4 } else { a };
         match what % 32 {
             0..=9 => Self::Hold { user, key, quantity: 1 + c % 5 },
             10..=14 => {
@@ -57,11 +59,11 @@ impl Step {
                 seats.insert(SEATS[usize::from(c >> 5) % SEATS.len()]);
                 Self::HoldSeats { user, key, seats }
             }
-            15 | 16 => Self::Release { hold: a, by_owner: b != 0 },
-            17..=19 => Self::Checkout { hold: a },
-            20..=22 => Self::Pay { hold: a },
-            23 => Self::PayTooLittle { hold: a },
-            24 => Self::Decline { hold: a },
+            15 | 16 => Self::Release { hold, by_owner: b > 50 },
+            17..=19 => Self::Checkout { hold },
+            20..=22 => Self::Pay { hold },
+            23 => Self::PayTooLittle { hold },
+            24 => Self::Decline { hold },
             25..=27 => Self::Pass { seconds: [1, 30, 60, 119, 120, 121][usize::from(a) % 6] },
             28 | 29 => Self::Tick,
             30 => Self::SetStock { total: i64::from(a % 12) },
@@ -183,7 +185,7 @@ impl Walk {
             | Step::Pay { hold }
             | Step::PayTooLittle { hold }
             | Step::Decline { hold } => match usize::from(*hold).checked_rem(self.holds.len()) {
-                Some(number) => self.step_of_hold(step, number).await,
+                Some(since) => self.step_of_hold(step, self.holds.len() - 1 - since).await,
                 None => Seen::NoHoldYet,
             },
         }

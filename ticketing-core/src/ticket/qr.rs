@@ -171,7 +171,10 @@ mod tests {
         for seat in [None, Some("A1")] {
             let ticket = ticket(seat);
             let claims = verify(&signer.sign(&ticket), &signer.public_key()).unwrap();
-            assert_eq!((claims.ticket_id, claims.session_id, claims.seat_id), (ticket.id, ticket.session_id, ticket.seat_id));
+            assert_eq!(
+                (claims.ticket_id, claims.session_id, claims.seat_id),
+                (ticket.id, ticket.session_id, ticket.seat_id)
+            );
         }
     }
 

@@ -47,7 +47,13 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn require(&mut self, holds: bool, invariant: &'static str, target: impl ToString, detail: impl FnOnce() -> String) {
+    fn require(
+        &mut self,
+        holds: bool,
+        invariant: &'static str,
+        target: impl ToString,
+        detail: impl FnOnce() -> String,
+    ) {
         if !holds {
             self.violations.push(Violation { invariant, target: target.to_string(), detail: detail() });
         }
@@ -103,7 +109,10 @@ impl Checker<'_> {
                 Some((hold, _)) => (SeatStatus::Sold, Some(hold)),
             };
             self.require((seat.status, seat.hold_id) == expected, "I2", &seat.id, || {
-                format!("is {} of {:?}, and its holds say {} of {:?}", seat.status, seat.hold_id, expected.0, expected.1)
+                format!(
+                    "is {} of {:?}, and its holds say {} of {:?}",
+                    seat.status, seat.hold_id, expected.0, expected.1
+                )
             });
         }
         for (seat, (hold, _)) in claimed {
@@ -234,7 +243,8 @@ impl Checker<'_> {
         for record in records {
             *told.entry((record.target.as_str(), record.action)).or_default() += 1;
         }
-        let times = |target: &dyn ToString, action| told.get(&(target.to_string().as_str(), action)).copied().unwrap_or(0);
+        let times =
+            |target: &dyn ToString, action| told.get(&(target.to_string().as_str(), action)).copied().unwrap_or(0);
         let mut expected = Vec::new();
         for hold in &self.ledger.holds {
             expected.push((hold.id.to_string(), Action::HoldPlaced, 1, times(&hold.id, Action::HoldPlaced)));
@@ -245,7 +255,12 @@ impl Checker<'_> {
             }
         }
         for order in &self.ledger.orders {
-            expected.push((order.id.to_string(), Action::CheckoutStarted, 1, times(&order.id, Action::CheckoutStarted)));
+            expected.push((
+                order.id.to_string(),
+                Action::CheckoutStarted,
+                1,
+                times(&order.id, Action::CheckoutStarted),
+            ));
         }
         for payment in &self.ledger.payments {
             let sold = matches!(payment.status, PaymentStatus::Succeeded);
@@ -255,7 +270,9 @@ impl Checker<'_> {
             }
         }
         for (target, action, expected, found) in expected {
-            self.require(expected == found, "I14", target, || format!("{found} records of {action}, expected {expected}"));
+            self.require(expected == found, "I14", target, || {
+                format!("{found} records of {action}, expected {expected}")
+            });
         }
     }
 

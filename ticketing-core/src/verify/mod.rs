@@ -104,11 +104,7 @@ async fn check_chain(
     let (head, records) = queries.chain(stream).await?;
     report.audit_records += records.len() as u64;
     if let Err(broken) = key.verify(stream, &head, &records) {
-        report.violations.push(Violation {
-            invariant: "I14",
-            target: stream.to_string(),
-            detail: broken.to_string(),
-        });
+        report.violations.push(Violation { invariant: "I14", target: stream.to_string(), detail: broken.to_string() });
     }
     Ok(())
 }

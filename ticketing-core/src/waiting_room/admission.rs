@@ -85,7 +85,13 @@ fn end_windows(room: &mut Room, policy: &QueuePolicy, admitted: &[Place], now: T
     step.more |= seen == PLACES_PER_STEP;
 }
 
-fn end_waits<'a>(room: &mut Room, policy: &QueuePolicy, line: &'a [Place], now: Timestamp, step: &mut Step) -> &'a [Place] {
+fn end_waits<'a>(
+    room: &mut Room,
+    policy: &QueuePolicy,
+    line: &'a [Place],
+    now: Timestamp,
+    step: &mut Step,
+) -> &'a [Place] {
     let Some(ttl) = policy.wait_ttl_seconds else { return line };
     for (index, place) in line.iter().enumerate() {
         if now < place.issued_at.plus_seconds(ttl) {

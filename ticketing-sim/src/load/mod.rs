@@ -198,5 +198,9 @@ fn print(report: &Report, json: bool) -> Result<(), SimError> {
     if broken.is_empty() {
         return Ok(());
     }
-    Err(SimError::Broken(format!("{} promises were broken; replay with --seed {}", broken.len(), report.seed)))
+    Err(SimError::Broken(format!(
+        "{} promises were broken; the same buyers come with --seed {}",
+        broken.len(),
+        report.seed
+    )))
 }

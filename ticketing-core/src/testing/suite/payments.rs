@@ -6,15 +6,15 @@ use futures_util::future::{join, join_all};
 
 use crate::{
     audit::StreamId,
-    command::{CheckoutRefusal, HoldRefusal, RefundReason, Settlement},
+    command::{Checkout, CheckoutRefusal, HoldRefusal, RefundReason, Settlement},
     engine::{CallbackOutcome, EngineError, OpenCheckout},
     hold::HoldStatus,
-    ids::HoldId,
+    ids::{HoldId, OrderId, PaymentId},
     order::OrderStatus,
-    payment::{CallbackReport, CallbackStatus, PaymentStatus},
+    payment::{CallbackReport, CallbackStatus, PaymentMethod, PaymentStatus},
     testing::{
         Harness, TestGateway,
-        harness::{ALICE, BOB, PRICE, report, stock},
+        harness::{ALICE, BOB, OPERATOR, PRICE, report, stock},
     },
     ticket::TicketStatus,
 };
@@ -52,6 +52,17 @@ pub async fn another_user_s_hold_is_not_checked_out(h: Harness) {
     let nobody_s = HoldId::from_uuid(h.fresh());
     assert_eq!(h.checkout(ALICE, nobody_s).await.unwrap_err(), CheckoutRefusal::HoldNotFound);
     assert_eq!(h.gateway.opens_asked(), 0);
+    // The rule says so too, to whoever comes past the engine's own look at the hold.
+    let command = Checkout {
+        caller: OPERATOR,
+        session_id: h.session_id(),
+        hold_id: hold.id,
+        user_id: BOB,
+        method: PaymentMethod::Card,
+        order_id: OrderId::from_uuid(h.fresh()),
+        payment_id: PaymentId::from_uuid(h.fresh()),
+    };
+    assert_eq!(h.command(command).await, Err(CheckoutRefusal::HoldNotFound));
 }
 
 pub async fn a_checkout_goes_on_where_the_gateway_failed(h: Harness) {

@@ -130,6 +130,9 @@ pub async fn seats_are_imported_all_or_none(h: Harness) {
     let seats = vec![new_seat("B1", 1), new_seat("A1", 2)];
     let refused = refusal(h.engine.import_seats(OPERATOR, id, seats).await);
     assert_eq!(refused, Err(CatalogueRefusal::SeatExists { seat_ids: labels(&["A1"]) }));
+    let twice = vec![new_seat("C1", 1), new_seat("C1", 2)];
+    let refused = refusal(h.engine.import_seats(OPERATOR, id, twice).await);
+    assert!(matches!(refused, Err(CatalogueRefusal::Invalid { field: "seats", .. })), "{refused:?}");
     are(&h, &[("A1", SeatStatus::Available)]).await;
     assert_eq!(h.stock().await, stock(1, 0, 0));
     h.engine.import_seats(OPERATOR, id, vec![new_seat("B1", 1), new_seat("B2", 2)]).await.unwrap();
