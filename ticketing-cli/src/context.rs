@@ -7,12 +7,11 @@ use ticketing_core::{
     audit::{Actor, Caller},
     store::{Backend, SchemaVersion, StoreError},
 };
-use ticketing_store::{OpenError, OpenOptions, Role};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
 use crate::{
     args::Global,
     error::{CliError, with_sources},
-    keys,
     no_gateway::NoGateway,
     output::Output,
 };
@@ -92,7 +91,8 @@ impl Context {
     }
 
     fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
-        let keys = keys::load(&self.store_url)?;
+        let keys = Secrets::keys_from_environment(&self.store_url);
+        let keys = keys.map_err(|error| CliError::Usage(with_sources(&error)))?;
         Ok(Ticketing::builder(store, keys, Arc::new(NoGateway)).build())
     }
 }

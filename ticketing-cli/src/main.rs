@@ -7,7 +7,6 @@ mod args;
 mod commands;
 mod context;
 mod error;
-mod keys;
 mod no_gateway;
 mod output;
 mod views;

@@ -6,17 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 use ticketing_core::{
     Ticketing,
     clock::{Clock, SystemClock},
-    engine::Keys,
     ids::RandomIds,
     payment::gateway::PaymentGateway,
     store::Backend,
 };
-use ticketing_store::{OpenOptions, Role, Secrets};
+use ticketing_store::{OpenOptions, Role, Secrets, secrets::parse_seed};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -79,7 +77,7 @@ pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
     let (listener, address) = bind(&config.server.listen).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let store = open(&config.store.url, Arc::clone(&clock)).await?;
-    let secrets = secrets(&config)?;
+    let secrets = configured(&config)?;
     let public_url = public_url(&config, address);
     let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
     let previous = config.payments.sandbox.webhook_secret_previous.as_ref();
@@ -93,7 +91,7 @@ pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
     let ids = Arc::new(RandomIds::new());
     let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
     let engine =
-        Ticketing::builder(store, keys(&secrets), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
+        Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
     let ticketing = engine.build();
     ticketing.start_workers();
     let passwords = Passwords::new();
@@ -153,7 +151,7 @@ async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, Star
 }
 
 /// The secrets as configured; what is not comes from the file beside the store, which is made if need be.
-fn secrets(config: &Config) -> Result<Secrets, StartupError> {
+fn configured(config: &Config) -> Result<Secrets, StartupError> {
     let failed = |error: &dyn std::fmt::Display| StartupError(error.to_string());
     let mut secrets = Secrets::load_or_create(&config.store.url).map_err(|error| failed(&error))?;
     let replace = |secret: &mut SecretString, configured: &Option<SecretString>| {
@@ -166,32 +164,10 @@ fn secrets(config: &Config) -> Result<Secrets, StartupError> {
     replace(&mut secrets.queue_token_key, &config.queue.token_secret);
     replace(&mut secrets.webhook_secret, &config.payments.sandbox.webhook_secret);
     if let Some(seed) = &config.tickets.signing_seed {
-        secrets.ticket_signing_seed = parse_seed(seed.expose_secret()).ok_or_else(|| {
-            ConfigError::invalid("tickets.signing_seed", "expected 32 bytes in hex (64 digits) or base64")
-        })?;
+        secrets.ticket_signing_seed = parse_seed(seed.expose_secret())
+            .map_err(|error| ConfigError::invalid("tickets.signing_seed", &error.to_string()))?;
     }
     Ok(secrets)
-}
-
-fn parse_seed(text: &str) -> Option<[u8; 32]> {
-    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-    let hex = |text: &str| {
-        let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-        digits.map(|digits| digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)).collect::<Vec<u8>>())
-    };
-    let bytes = match text.len() {
-        64 => hex(text)?,
-        _ => [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|code| code.decode(text).ok())?,
-    };
-    bytes.try_into().ok()
-}
-
-fn keys(secrets: &Secrets) -> Keys {
-    Keys::new(
-        secrets.audit_key.expose_secret().as_bytes(),
-        secrets.queue_token_key.expose_secret().as_bytes(),
-        &secrets.ticket_signing_seed,
-    )
 }
 
 fn public_url(config: &Config, address: SocketAddr) -> Arc<str> {
@@ -218,18 +194,6 @@ async fn walkthrough(ticketing: &Ticketing, secrets: &Secrets, public_url: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_seed_is_read_in_hex_and_in_base64() {
-        let seed: [u8; 32] = std::array::from_fn(|at| at as u8);
-        let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(parse_seed(&hex), Some(seed));
-        assert_eq!(parse_seed("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), Some(seed));
-        assert_eq!(parse_seed("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"), Some(seed));
-        for bad in ["", "zz", &"g".repeat(64), "AAECAwQF"] {
-            assert_eq!(parse_seed(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_listener_on_every_address_is_reached_by_loopback() {

@@ -2,7 +2,6 @@
 
 mod args;
 mod error;
-mod keys;
 mod load;
 
 use std::process::ExitCode;

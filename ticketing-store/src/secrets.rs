@@ -1,5 +1,8 @@
 //! The secrets of a local installation, kept in a file beside its store and never in it.
 
+mod environment;
+mod seed;
+
 use std::{
     ffi::OsString,
     fmt, fs,
@@ -9,7 +12,10 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use ticketing_core::engine::Keys;
 
+pub use self::seed::{SeedError, parse_seed};
+use self::seed::unhex;
 use crate::url::{StoreUrl, UrlError};
 
 /// Shortest secret, in bytes.
@@ -83,6 +89,17 @@ pub enum SecretsError {
         /// Which one.
         weak: WeakSecret,
     },
+    /// A variable of the environment cannot be used.
+    #[error("{name}: {detail}")]
+    Variable {
+        /// Which one.
+        name: String,
+        /// Why; repeats none of its value.
+        detail: String,
+    },
+    /// A variable of the environment would not keep anybody out.
+    #[error(transparent)]
+    WeakVariable(#[from] WeakSecret),
     /// The operating system has no randomness to give.
     #[error("no randomness from the operating system: {0}")]
     Randomness(getrandom::Error),
@@ -126,6 +143,12 @@ impl Secrets {
         })
     }
 
+    /// What an engine needs of them.
+    pub fn keys(&self) -> Keys {
+        let (audit, queue_token) = (self.audit_key.expose_secret(), self.queue_token_key.expose_secret());
+        Keys::new(audit.as_bytes(), queue_token.as_bytes(), &self.ticket_signing_seed)
+    }
+
     /// Whether each of them is at least [`BYTES_MIN`] bytes long and more than one byte repeated.
     ///
     /// # Errors
@@ -167,18 +190,6 @@ fn random_hex() -> Result<String, getrandom::Error> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let fits = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !fits {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[derive(Deserialize)]

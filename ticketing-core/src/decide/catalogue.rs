@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, Verdict, refuse};
+use super::{
+    context::{Context, Verdict, refuse},
+    expire,
+};
 use crate::{
     audit::{Action, ChainHead, StreamId},
     command::{CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, SessionPatch, UpdateEvent, UpdateSession},
@@ -10,6 +13,7 @@ use crate::{
     money::Money,
     seat::{Seat, SeatStatus},
     session::{Session, SessionKind, Stock, limits},
+    store::Missing,
     waiting_room::{QueuePolicy, Room},
 };
 
@@ -92,12 +96,13 @@ pub(super) fn create_session(context: &mut Context<'_>, command: &CreateSession)
         serde_json::json!({ "event": session.event_id, "kind": session.kind, "totalStock": session.stock.total });
     context.audit(&mut session, command.caller, Action::SessionCreated, command.id, meta.to_string());
     context.snapshot.rooms.put(Room::new(session.id, context.now));
-    Ok(context.saved(session))
+    Ok(context.save(session))
 }
 
 /// Changes a session.
 pub(super) fn update_session(context: &mut Context<'_>, command: &UpdateSession) -> Verdict<Session, CatalogueRefusal> {
-    let Some(before) = context.session(command.id)? else { return refuse(CatalogueRefusal::SessionNotFound) };
+    let Some(found) = context.session(command.id)? else { return refuse(CatalogueRefusal::SessionNotFound) };
+    let before = reclaim_for(context, &command.patch, found)?;
     let mut session = before.clone();
     apply(&command.patch, &mut session);
     set_kind(&command.patch, &mut session)?;
@@ -109,7 +114,7 @@ pub(super) fn update_session(context: &mut Context<'_>, command: &UpdateSession)
     session.updated_at = context.now;
     let meta = command.patch.summary().to_string();
     context.audit(&mut session, command.caller, Action::SessionUpdated, command.id, meta);
-    Ok(context.saved(session))
+    Ok(context.save(session))
 }
 
 /// Adds seats, all or none; each adds one to the stock.
@@ -155,7 +160,16 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
     session.updated_at = context.now;
     let meta = format!(r#"{{"seats":{added}}}"#);
     context.audit(&mut session, command.caller, Action::SeatsImported, command.session_id, meta);
-    Ok(context.saved(session))
+    Ok(context.save(session))
+}
+
+/// Reclaims overdue holds where the change would count them as stock in use.
+fn reclaim_for(context: &mut Context<'_>, patch: &SessionPatch, found: Session) -> Result<Session, Missing> {
+    let by_stock = patch.total_stock.map_or(0, |total| found.stock.total.saturating_sub(total));
+    let by_kind = if patch.kind.is_some_and(|kind| kind != found.kind) { i64::MAX } else { 0 };
+    let mut session = found.clone();
+    expire::reclaim(context, &mut session, by_stock.max(by_kind))?;
+    Ok(if session == found { found } else { context.save(session) })
 }
 
 fn apply(patch: &SessionPatch, session: &mut Session) {

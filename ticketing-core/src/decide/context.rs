@@ -90,13 +90,6 @@ impl<'a> Context<'a> {
         session
     }
 
-    /// Writes a changed session, and tells it as written.
-    pub(super) fn saved(&mut self, session: Session) -> Session {
-        let written = Session { version: session.version + 1, ..session.clone() };
-        self.save(session);
-        written
-    }
-
     /// Writes one audit record into the chain of `session`, which is to be saved afterwards.
     pub(super) fn audit(
         &mut self,

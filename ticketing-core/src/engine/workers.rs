@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::{EngineError, Ticketing};
 use crate::{
     command::{AdvanceQueue, CompleteOutbox, ExpireHolds, LeaseOutbox, Never},
+    ids::SessionId,
     outbox::OutboxMessage,
     payment::gateway::{GatewayError, Refund},
     store::StoreError,
@@ -140,61 +141,74 @@ impl Ticketing {
 
     async fn sweep(&self) -> Result<u64, EngineError<Never>> {
         let now = self.queries().now().await?;
-        let mut expired = 0;
+        let mut round = Round::default();
         for session_id in self.queries().sessions_to_sweep(now, ROUND_LEN).await? {
-            loop {
-                let swept = self.ask(ExpireHolds { session_id }).await?;
-                expired += u64::from(swept.expired);
-                if !swept.more {
-                    break;
-                }
+            round.note(self.sweep_session(session_id).await);
+        }
+        metrics::counter!("ticketing_hold_expired_total").increment(round.done);
+        round.end()
+    }
+
+    async fn sweep_session(&self, session_id: SessionId) -> Result<u64, EngineError<Never>> {
+        let mut expired = 0;
+        loop {
+            let swept = self.ask(ExpireHolds { session_id }).await?;
+            expired += u64::from(swept.expired);
+            if !swept.more {
+                return Ok(expired);
             }
         }
-        metrics::counter!("ticketing_hold_expired_total").increment(expired);
-        Ok(expired)
     }
 
     async fn admit(&self) -> Result<u64, EngineError<Never>> {
-        let (mut admitted, mut after) = (0, None);
+        let (mut round, mut after) = (Round::default(), None);
         loop {
             let sessions = self.queries().sessions_to_admit(after, ROUND_LEN).await?;
             for session_id in &sessions {
-                loop {
-                    let advanced = self.ask(AdvanceQueue { session_id: *session_id }).await?;
-                    admitted += advanced.admitted;
-                    if !advanced.more {
-                        break;
-                    }
-                }
+                round.note(self.admit_session(*session_id).await);
             }
             after = sessions.last().copied();
             if sessions.len() < ROUND_LEN as usize {
-                metrics::counter!("ticketing_queue_allowed_total").increment(admitted);
+                metrics::counter!("ticketing_queue_allowed_total").increment(round.done);
+                return round.end();
+            }
+        }
+    }
+
+    async fn admit_session(&self, session_id: SessionId) -> Result<u64, EngineError<Never>> {
+        let mut admitted = 0;
+        loop {
+            let advanced = self.ask(AdvanceQueue { session_id }).await?;
+            admitted += advanced.admitted;
+            if !advanced.more {
                 return Ok(admitted);
             }
         }
     }
 
     async fn match_callbacks(&self) -> Result<u64, EngineError<Never>> {
-        let found = self.queries().callbacks_to_match(None, ROUND_LEN).await?;
-        let mut matched = 0;
-        for found in found {
-            self.match_callback(found.link, found.callback.report).await?;
-            matched += 1;
+        let mut round = Round::default();
+        for found in self.queries().callbacks_to_match(None, ROUND_LEN).await? {
+            round.note(self.match_callback(found.link, found.callback.report).await.map(|()| 1));
         }
-        Ok(matched)
+        round.end()
     }
 
     async fn deliver(&self) -> Result<u64, EngineError<Never>> {
         let now = self.queries().now().await?;
-        let mut delivered = 0;
+        let mut round = Round::default();
         for due in self.queries().outbox_due(now, ROUND_LEN).await? {
-            let lease = LeaseOutbox { session_id: due.session_id, outbox_id: due.id, seen_attempts: due.attempts };
-            if let Some(message) = self.ask(lease).await? {
-                delivered += u64::from(self.refund(message).await?);
-            }
+            round.note(self.deliver_one(&due).await);
         }
-        Ok(delivered)
+        round.end()
+    }
+
+    async fn deliver_one(&self, due: &OutboxMessage) -> Result<u64, EngineError<Never>> {
+        let lease = LeaseOutbox { session_id: due.session_id, outbox_id: due.id, seen_attempts: due.attempts };
+        match self.ask(lease).await? {
+            Some(message) => self.refund(message).await.map(u64::from),
+            None => Ok(0),
+        }
     }
 
     /// Gives one payment back; tells whether that succeeded.
@@ -221,5 +235,25 @@ impl Ticketing {
             Ok(_) => Ok(delivered),
             Err(refusal) => Err(StoreError::corrupt(refusal).into()),
         }
+    }
+}
+
+/// One round over many items: one that fails does not keep the others from their turn.
+#[derive(Debug, Default)]
+struct Round {
+    done: u64,
+    first_error: Option<EngineError<Never>>,
+}
+
+impl Round {
+    fn note(&mut self, item: Result<u64, EngineError<Never>>) {
+        match item {
+            Ok(done) => self.done += done,
+            Err(error) => self.first_error = self.first_error.take().or(Some(error)),
+        }
+    }
+
+    fn end(self) -> Result<u64, EngineError<Never>> {
+        self.first_error.map_or(Ok(self.done), Err)
     }
 }

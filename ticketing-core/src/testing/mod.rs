@@ -3,7 +3,7 @@
 //!
 //! Whoever writes a store runs the suite against it:
 //!
-//! ```ignore
+//! ```text
 //! async fn open(clock: Arc<dyn Clock>) -> Fixture {
 //!     Fixture::of(Arc::new(MyStore::new(clock)))
 //! }

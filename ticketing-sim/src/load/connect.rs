@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use ticketing_core::{Ticketing, clock::Clock, store::StoreError};
-use ticketing_store::{OpenError, OpenOptions, Role};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
 use super::gateway::SimGateway;
-use crate::{error::SimError, keys};
+use crate::error::SimError;
 
 /// Opens the store, makes it if there is none, and starts an engine on it that shares `clock`.
 ///
@@ -22,5 +22,6 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>, gateway: Arc<SimGateway>) ->
         }
     })?;
     store.migrate().await?;
-    Ok(Ticketing::builder(store, keys::load(url)?, gateway).clock(clock).build())
+    let keys = Secrets::keys_from_environment(url).map_err(|error| SimError::Usage(error.to_string()))?;
+    Ok(Ticketing::builder(store, keys, gateway).clock(clock).build())
 }

@@ -52,6 +52,13 @@ pub async fn stock_in_use_is_not_taken_away(h: Harness) {
     assert_eq!(set_stock(&h, 5).await, Ok(stock(0, 3, 2)));
 }
 
+pub async fn an_overdue_hold_is_no_stock_in_use(h: Harness) {
+    h.session(10).await;
+    h.hold(ALICE, "k1", 3).await.unwrap();
+    h.advance(120);
+    assert_eq!(set_stock(&h, 1).await, Ok(stock(1, 0, 0)));
+}
+
 pub async fn stock_is_raised_and_lowered_while_on_sale(h: Harness) {
     h.session(2).await;
     let hold = h.hold(ALICE, "k1", 2).await.unwrap().hold;

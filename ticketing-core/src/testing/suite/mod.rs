@@ -240,6 +240,7 @@ macro_rules! conformance {
             catalogue {
                 a_change_leaves_what_it_does_not_name
                 stock_in_use_is_not_taken_away
+                an_overdue_hold_is_no_stock_in_use
                 stock_is_raised_and_lowered_while_on_sale
                 a_kind_in_use_is_not_changed
                 a_field_out_of_its_bounds_is_named
