@@ -178,6 +178,22 @@ pub struct CallbackReport {
     pub raw_payload: String,
 }
 
+impl CallbackReport {
+    /// The payment was captured, says whoever took the money: nothing about amounts, and no body.
+    pub fn success(pg_payment_id: GatewayPaymentId) -> Self {
+        Self::of(pg_payment_id, CallbackStatus::Success)
+    }
+
+    /// The payment was declined, says whoever was to take the money: nothing about amounts, and no body.
+    pub fn fail(pg_payment_id: GatewayPaymentId) -> Self {
+        Self::of(pg_payment_id, CallbackStatus::Fail)
+    }
+
+    fn of(pg_payment_id: GatewayPaymentId, status: CallbackStatus) -> Self {
+        Self { pg_payment_id, status, amount: None, currency: None, raw_payload: String::new() }
+    }
+}
+
 /// A callback that was kept. One row per payment and distinct payload: duplicates add nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {

@@ -55,12 +55,12 @@ impl Limits {
         self.signup_per_address.check(&network(address))
     }
 
-    /// Any request.
+    /// Any request; without an address when it is one of those that its sender may send at any rate.
     ///
     /// # Errors
     /// 429 `rate_limited`.
-    pub fn request(&self, user: Option<UserId>, address: IpAddr) -> Result<(), ApiError> {
-        self.requests_per_address.check(&network(address))?;
+    pub fn request(&self, user: Option<UserId>, address: Option<IpAddr>) -> Result<(), ApiError> {
+        address.map_or(Ok(()), |address| self.requests_per_address.check(&network(address)))?;
         user.map_or(Ok(()), |user| self.requests_per_user.check(&user))
     }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_none() {
         let limits = only(|_| ());
-        assert!((0..10_000).all(|_| limits.request(None, address("192.0.2.1")).is_ok()));
+        assert!((0..10_000).all(|_| limits.request(None, Some(address("192.0.2.1"))).is_ok()));
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn whoever_has_not_asked_for_a_while_is_forgotten() {
         let limits = only(|config| config.requests_per_address_per_second = 1_000_000_000);
-        limits.request(None, address("192.0.2.1")).unwrap();
+        limits.request(None, Some(address("192.0.2.1"))).unwrap();
         let known = || limits.requests_per_address.0.as_ref().map_or(0, |keyed| keyed.limiter.len());
         assert_eq!(known(), 1);
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);

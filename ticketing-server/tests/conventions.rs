@@ -150,7 +150,7 @@ async fn a_page_of_a_named_origin_may_ask_and_no_other() {
 
 #[tokio::test]
 async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
-    let forwarded = |server: &TestServer, chain: &str| server.get("/healthz").header("x-forwarded-for", chain).send();
+    let forwarded = |server: &TestServer, chain: &str| server.get("/api/events").header("x-forwarded-for", chain).send();
     let limited = |proxies: &'static [&'static str]| {
         TestServer::with(move |config| {
             config.store.url = "memory://".to_owned();
@@ -172,6 +172,27 @@ async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
 }
 
 #[tokio::test]
+async fn probes_and_callbacks_are_answered_however_often_their_address_asks() {
+    let server = TestServer::with(|config| {
+        config.store.url = "memory://".to_owned();
+        config.limits.requests_per_address_per_second = 1;
+    })
+    .await;
+    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
+    let limited = async {
+        while status(server.get("/api/events")).await != StatusCode::TOO_MANY_REQUESTS {}
+    };
+    timeout(PATIENCE, limited).await.expect("the address is limited elsewhere");
+    for _ in 0..20 {
+        for probe in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(status(server.get(probe)).await, StatusCode::OK, "{probe}");
+        }
+        let unsigned = server.post("/api/payments/callback").json(&json!({}));
+        assert_eq!(status(unsigned).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
 async fn a_header_block_that_never_ends_closes_the_connection() {
     let server = TestServer::in_memory().await;
     let beginnings: [&[u8]; 3] = [b"", b"PRI ", b"GET /healthz HTTP/1.1\r\nhost: x\r\n"];
@@ -188,12 +209,18 @@ async fn a_header_block_that_never_ends_closes_the_connection() {
 #[tokio::test]
 async fn a_body_that_never_ends_is_told_so() {
     let server = TestServer::in_memory().await;
-    let mut stream = connect(&server).await;
-    let head =
-        "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let answer = read_until(&mut stream, "request_timeout").await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let bodies = [
+        ("/api/auth/login", "application/json", "{"),
+        ("/sandbox/pay/pg_00000000000000000000000000000000", "application/x-www-form-urlencoded", "decision="),
+    ];
+    let slow = bodies.map(async |(path, kind, beginning)| {
+        let mut stream = connect(&server).await;
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: 100\r\n\r\n");
+        stream.write_all(format!("{head}{beginning}").as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, "request_timeout").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+    });
+    futures_util::future::join_all(slow).await;
 }
 
 async fn connect(server: &TestServer) -> TcpStream {

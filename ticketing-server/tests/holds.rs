@@ -49,6 +49,27 @@ async fn seats_are_held_at_their_own_prices_whatever_their_order() {
 }
 
 #[tokio::test]
+async fn seats_alone_are_of_the_session_that_the_queue_token_is_for() {
+    let shop = Shop::open().await;
+    let (session, buyer) = (shop.seated(3, json!({})).await, shop.buyer().await);
+    let token = buyer.token(&session).await;
+    let body = json!({"seatIds": ["A2"], "queueToken": token});
+    let held = buyer.hold_with("seats", body.clone()).await.expect(201);
+    assert_eq!((held.text("sessionId"), &held.body["seatIds"]), (session.clone(), &json!(["A2"])));
+    let named = hold_body(&session, seats(&["A2"]), &token);
+    assert!(replayed(&buyer.hold_with("seats", named).await.expect(201)), "named or not, it is the same request");
+    assert!(replayed(&buyer.hold_with("seats", body).await.expect(201)));
+
+    buyer.hold_with("bare", seats(&["A1"])).await.refused_field("sessionId");
+    let forged = json!({"seatIds": ["A1"], "queueToken": "forged"});
+    buyer.hold_with("forged", forged).await.refused_field("sessionId");
+    let counted = json!({"quantity": 1, "queueToken": token});
+    buyer.hold_with("counted", counted).await.refused_field("sessionId");
+    let anothers = json!({"seatIds": ["A1"], "queueToken": token});
+    shop.buyer().await.hold_with("anothers", anothers).await.refused(403, "queue_token_mismatch");
+}
+
+#[tokio::test]
 async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it() {
     let shop = Shop::open().await;
     let session = shop.session(5, json!({})).await;

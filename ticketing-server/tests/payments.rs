@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shop::{Answer, Buyer, PRICE, Shop, WEBHOOK_SECRET, clock, eventually};
 use ticketing_core::{
+    audit::StreamId,
     clock::Clock,
     money::{Currency, Money},
     ticket::qr,
@@ -276,6 +277,22 @@ async fn an_unknown_payment_and_other_fields_are_kept_not_refused() {
     body["approvedAt"] = json!("2026-11-22T18:50:01Z");
     shop.callback(&body).await.expect(200);
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "SUCCEEDED");
+    shop.verify().await;
+}
+
+#[tokio::test]
+async fn a_callback_of_a_name_that_no_payment_can_have_is_kept_not_refused() {
+    let shop = Shop::open().await;
+    let long = "a".repeat(256);
+    for (before, name) in ["pg of nobody", "결제", &long].into_iter().enumerate() {
+        let body = json!({"pgPaymentId": name, "status": "SUCCESS"});
+        for _ in 0..2 {
+            assert_eq!(shop.callback(&body).await.expect(200).body, json!({}));
+        }
+        let (head, _) = shop.server.app.ticketing.store().chain(StreamId::Callbacks).await.unwrap();
+        assert_eq!(head.seq, before as u64 + 1, "one more is kept, once: {name}");
+    }
+    shop.callback(&json!({"pgPaymentId": "", "status": "SUCCESS"})).await.refused_field("pgPaymentId");
     shop.verify().await;
 }
 

@@ -94,6 +94,18 @@ fn a_weak_secret_is_refused_without_being_repeated() {
 }
 
 #[test]
+fn a_weak_webhook_secret_is_refused_and_named() {
+    for (variable, key) in [
+        ("TICKETING__PAYMENTS__SANDBOX__WEBHOOK_SECRET", "payments.sandbox.webhook_secret "),
+        ("TICKETING__PAYMENTS__SANDBOX__WEBHOOK_SECRET_PREVIOUS", "payments.sandbox.webhook_secret_previous "),
+    ] {
+        for weak in ["", "thirty-one bytes are one too few"[1..].as_ref()] {
+            check_refused(|command, _| _ = command.args(["--store", "memory://"]).env(variable, weak), &[key, "weak"]);
+        }
+    }
+}
+
+#[test]
 fn prod_starts_with_nothing_that_is_made_up() {
     check_refused(|command, _| _ = command.args(["--profile", "prod"]), &["auth.jwt_secret", "prod"]);
     check_refused(|command, _| _ = command.env("TICKETING__PROFILE", "staging"), &["profile", "staging"]);

@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use ticketing_core::engine::Keys;
 
-pub use self::seed::{SeedError, parse_seed};
 use self::seed::unhex;
+pub use self::seed::{SeedError, parse_seed};
 use crate::url::{StoreUrl, UrlError};
 
 /// Shortest secret, in bytes.

@@ -196,6 +196,23 @@ async fn an_open_write_elsewhere_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_copy_made_beside_a_server_that_writes_is_a_whole_store() {
+    let place = Place::new();
+    let server = place.migrated(Role::Server).await;
+    ground(&server).await;
+    write(&server, vec![], |snapshot| snapshot.add_hold(records::hold(1, 1))).await.unwrap();
+    let copy = place.folder.path().join("copy.db");
+    place.raw().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    write(&server, vec![], |snapshot| snapshot.add_hold(records::hold(2, 2))).await.unwrap();
+
+    let copied = SqliteStore::open(&copy, place.options(Role::Server)).unwrap();
+    assert_eq!(copied.version().await.unwrap(), SchemaVersion { found: 2, needed: 2 });
+    assert_eq!(copied.hold(records::hold(1, 1).id).await.unwrap(), Some(records::hold(1, 1)));
+    assert_eq!(copied.hold(records::hold(2, 2).id).await.unwrap(), None);
+    write(&copied, vec![], |snapshot| snapshot.add_hold(records::hold(3, 3))).await.unwrap();
+}
+
+#[tokio::test]
 async fn operators_read_ids_and_times_as_text() {
     let place = Place::new();
     let store = place.migrated(Role::Tool).await;

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready};
-use secrecy::ExposeSecret;
 use serde_json::json;
 use ticketing_core::{
     Ticketing,
-    audit::{Actor, Caller},
-    engine::{HoldRequest, Keys},
+    engine::HoldRequest,
     hold::{Hold, Wanted},
     ids::UserId,
     payment::{
@@ -38,20 +36,11 @@ impl PaymentGateway for Unused {
 /// Places a hold as the server would, with the secrets beside the store.
 #[tokio::main(flavor = "current_thread")]
 pub async fn place_hold(shop: &Shop, session: &str, quantity: u32) -> Hold {
-    let secrets = Secrets::load_or_create(&shop.url()).unwrap();
-    let (audit, queue) = (secrets.audit_key.expose_secret(), secrets.queue_token_key.expose_secret());
-    let keys = Keys::new(audit.as_bytes(), queue.as_bytes(), &secrets.ticket_signing_seed);
+    let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
     let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
     let engine = Ticketing::builder(store, keys, Arc::new(Unused)).build();
     let (user_id, session_id): (UserId, _) = (USER.parse().unwrap(), session.parse().unwrap());
-    let request = HoldRequest {
-        caller: Caller::of(Actor::User(user_id)),
-        session_id,
-        user_id,
-        wanted: Wanted::Quantity(quantity),
-        key: "cart-1".parse().unwrap(),
-        queue_token: None,
-    };
+    let request = HoldRequest::of(user_id, session_id, Wanted::Quantity(quantity), "cart-1".parse().unwrap());
     let hold = engine.hold(request).await.unwrap().hold;
     engine.shutdown().await;
     hold

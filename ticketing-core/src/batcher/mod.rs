@@ -13,10 +13,11 @@ mod writer;
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    panic::AssertUnwindSafe,
     sync::Arc,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 
 use self::{
     queue::{LaneQueue, PushError},
@@ -128,7 +129,10 @@ impl Batcher {
             spawn.spawn(Box::pin(async move {
                 while let Some(batch) = requests.take(settings.batch_len_max).await {
                     metrics::gauge!("ticketing_lane_length").set(requests.len() as f64);
-                    writer.write(batch).await;
+                    // A defect in a store must not end the lane. Whoever waited is told by the reply that was dropped.
+                    if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
+                        tracing::error!("writing a batch panicked");
+                    }
                 }
                 end.send_replace(true);
             }));
@@ -144,7 +148,8 @@ impl Batcher {
     /// [`SubmitError`]; the inner `Err` is the rule's own refusal.
     pub async fn ask<C: Ask>(&self, command: C) -> Result<Result<C::Done, C::Refusal>, SubmitError> {
         let outcome = self.submit(command.into_command())?.await;
-        let outcome = outcome.map_err(|slot::Abandoned| SubmitError::ShuttingDown)??;
+        let lost = || StoreError::OutcomeUnknown { detail: "the lane broke off without an answer".to_owned() };
+        let outcome = outcome.map_err(|slot::Abandoned| lost())??;
         C::answer(outcome).ok_or(SubmitError::Failed)
     }
 

@@ -104,6 +104,10 @@ pub(super) fn update_session(context: &mut Context<'_>, command: &UpdateSession)
     let Some(found) = context.session(command.id)? else { return refuse(CatalogueRefusal::SessionNotFound) };
     let before = reclaim_for(context, &command.patch, found)?;
     let mut session = before.clone();
+    let currency = command.patch.price.map_or(session.price.currency, |price| price.currency);
+    if session.kind == SessionKind::Seated && session.stock.total > 0 && currency != session.price.currency {
+        return invalid("price", "a session that has seats keeps its currency");
+    }
     apply(&command.patch, &mut session);
     set_kind(&command.patch, &mut session)?;
     set_stock(&command.patch, &mut session)?;
@@ -204,8 +208,9 @@ fn set_stock(patch: &SessionPatch, session: &mut Session) -> Verdict<(), Catalog
     if session.kind == SessionKind::Seated {
         return invalid("totalStock", "a seated session gets its stock with its seats");
     }
+    check_total(total)?;
     let in_use = session.stock.held + session.stock.sold;
-    if (0..in_use).contains(&total) {
+    if total < in_use {
         return refuse(CatalogueRefusal::StockInUse { in_use });
     }
     session.stock.total = total;
@@ -228,9 +233,7 @@ fn check_event(event: &Event) -> Verdict<(), CatalogueRefusal> {
 }
 
 fn check_session(session: &Session) -> Verdict<(), CatalogueRefusal> {
-    if !(0..=Stock::TOTAL_MAX).contains(&session.stock.total) {
-        return invalid("totalStock", format!("0 to {}", Stock::TOTAL_MAX));
-    }
+    check_total(session.stock.total)?;
     check_price("price", session.price)?;
     if !(1..=limits::PER_USER_MAX).contains(&session.max_per_user) {
         return invalid("maxPerUser", format!("1 to {}", limits::PER_USER_MAX));
@@ -242,6 +245,14 @@ fn check_session(session: &Session) -> Verdict<(), CatalogueRefusal> {
         return invalid("salesCloseAt", "later than salesOpenAt");
     }
     check_policy(&session.queue)
+}
+
+fn check_total(total: i64) -> Verdict<(), CatalogueRefusal> {
+    if (0..=Stock::TOTAL_MAX).contains(&total) {
+        Ok(())
+    } else {
+        invalid("totalStock", format!("0 to {}", Stock::TOTAL_MAX))
+    }
 }
 
 fn check_policy(policy: &QueuePolicy) -> Verdict<(), CatalogueRefusal> {

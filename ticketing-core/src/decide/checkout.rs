@@ -16,10 +16,14 @@ pub(super) fn checkout(context: &mut Context<'_>, command: &Checkout) -> Verdict
     let (Some(hold), Some(mut session)) = (hold, context.session(command.session_id)?) else {
         return refuse(CheckoutRefusal::HoldNotFound);
     };
+    let live = hold.is_live(context.now);
     if let Some(existing) = existing(context, &hold)? {
-        return Ok(existing);
+        // Nobody is sent to a page that was never opened to pay for a hold that is over.
+        if live || existing.payment.gateway.is_some() {
+            return Ok(existing);
+        }
     }
-    if !hold.is_live(context.now) {
+    if !live {
         return refuse(CheckoutRefusal::HoldNotActive);
     }
     let order = Order {

@@ -13,7 +13,7 @@ use crate::{
     seat::{SeatId, SeatStatus},
     session::{SaleStatus, Session, SessionKind},
     store::{Missing, Read},
-    waiting_room::{QueueMode, Standing},
+    waiting_room::{PlaceState, QueueMode, Standing},
 };
 
 /// Sets stock aside, or says why not; refusals in order of precedence.
@@ -98,8 +98,8 @@ fn check_sale(context: &Context<'_>, session: &Session) -> Verdict<(), HoldRefus
     }
 }
 
-/// The place the hold comes from. Believes the token's signature, and asks the room's record for
-/// the rest.
+/// The place the hold comes from. Believes the token's signature; the room's record tells whether its
+/// time has come, and the place's own whether it was given up.
 fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) -> Verdict<Option<u64>, HoldRefusal> {
     if session.queue.mode == QueueMode::Off {
         return Ok(None);
@@ -116,6 +116,10 @@ fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
     let Some(room) = room.filter(|room| room.epoch == claim.epoch) else {
         return refuse(HoldRefusal::TokenExpired);
     };
+    let place = context.snapshot.places.get(&(session.id, claim.number))?;
+    if place.is_none_or(|place| matches!(place.state, PlaceState::Left | PlaceState::Expired)) {
+        return refuse(HoldRefusal::TokenExpired);
+    }
     match room.standing(&session.queue, claim.number, claim.issued_at, claim.admitted_at_once, context.now) {
         Standing::Allowed { .. } => Ok(Some(claim.number)),
         Standing::Waiting { .. } => refuse(HoldRefusal::NotAdmitted),

@@ -24,7 +24,7 @@ use self::context::{Context, Stop};
 use crate::{
     audit::{AuditKey, StreamId},
     clock::Timestamp,
-    command::{Command, Outcome},
+    command::{Command, Outcome, QueueTicket},
     ids::{EventId, SessionId},
     store::{Decision, Missing, Read, Snapshot},
 };
@@ -143,6 +143,9 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
         Command::LeaveQueue(c) => reads.push(Read::Place(c.claim.session_id, c.claim.number)),
         Command::PlaceHold(c) => {
             reads.push(Read::HoldsOfUser(c.session_id, c.user_id));
+            if let QueueTicket::Claim(claim) = c.claim {
+                reads.push(Read::Place(claim.session_id, claim.number));
+            }
             reads.extend(c.wanted.seat_ids().iter().map(|seat| Read::Seat(c.session_id, seat.clone())));
         }
         Command::ReleaseHold(c) => reads.push(Read::Hold(c.session_id, c.hold_id)),

@@ -11,7 +11,7 @@ use crate::{
     order::{Order, OrderStatus},
     payment::{Callback, CallbackReport, CallbackStatus, Payment, PaymentStatus},
     seat::SeatStatus,
-    session::Session,
+    session::{Session, SessionKind},
     store::{Missing, Read},
     ticket::{Ticket, TicketStatus, ticket_id},
     waiting_room::{Place, PlaceState, admission},
@@ -142,6 +142,10 @@ fn captured(
 /// Whether a hold that has expired may have its stock once more, and why not.
 fn retake(context: &mut Context<'_>, session: &mut Session, dead: &Hold) -> Result<Option<RefundReason>, Missing> {
     let quantity = dead.quantity();
+    let kind = if dead.wanted.seat_ids().is_empty() { SessionKind::Quantity } else { SessionKind::Seated };
+    if kind != session.kind {
+        return Ok(Some(RefundReason::StockGone));
+    }
     expire::reclaim(context, session, i64::from(quantity))?;
     context.need(dead.wanted.seat_ids().iter().map(|id| Read::Seat(session.id, id.clone())))?;
     let taken = hold::reclaim_seats(context, session, dead.wanted.seat_ids())?;
@@ -188,9 +192,11 @@ fn sell(context: &mut Context<'_>, command: &SettlePayment, purchase: &mut Purch
     Ok(())
 }
 
-/// A buyer's place in the waiting room is free at once, where somebody may be waiting for it.
+/// A buyer's place in the waiting room is free at once, where places are limited in number.
 fn free_place(context: &mut Context<'_>, session: &Session, hold: &Hold) -> Result<(), Missing> {
-    let Some(number) = hold.place.filter(|_| !session.queue.admits_at_once()) else { return Ok(()) };
+    let policy = &session.queue;
+    let counted = policy.max_active.is_some() || policy.max_length.is_some();
+    let Some(number) = hold.place.filter(|_| counted) else { return Ok(()) };
     let room = context.snapshot.rooms.get(&session.id)?.cloned();
     let place = context.snapshot.places.get(&(session.id, number))?.copied();
     if let (Some(mut room), Some(place)) = (room, place.filter(|place| place.state == PlaceState::In)) {

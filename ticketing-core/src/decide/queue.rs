@@ -18,8 +18,7 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
     };
     let policy = session.queue.clone();
     let at = context.now;
-    let before = context.snapshot.place_of_user(session.id, command.user_id)?;
-    if let Some(place) = before {
+    if let Some(place) = context.snapshot.place_of_user(session.id, command.user_id)? {
         let standing = room.standing(&policy, place.number, place.issued_at, place.admitted_at_once, at);
         if standing != Standing::Expired {
             return Ok(Joined { place, room, policy, existing: true, at });
@@ -42,7 +41,8 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
             return refuse(QueueRefusal::QueueFull);
         }
     }
-    if let Some(place) = before {
+    // Looked up anew: a step may have ended it, and counted it, just now.
+    if let Some(place) = context.snapshot.place_of_user(session.id, command.user_id)? {
         admission::give_up(&mut room, &place);
         context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
     }
@@ -87,13 +87,17 @@ pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verd
 
 /// Whether the first who is admitted, or the first who waits, has had their time: worth a step.
 fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Result<bool, Missing> {
+    let has_ended = |place: &Place| {
+        let once = place.admitted_at_once;
+        let standing = room.standing(&session.queue, place.number, place.issued_at, once, context.now);
+        place.state == PlaceState::In && standing == Standing::Expired
+    };
     let admitted = context.snapshot.places(session.id, room.window_ended_through, 1)?;
     let waiting = context.snapshot.places(session.id, room.head(), 1)?;
-    Ok(admitted.iter().chain(&waiting).any(|place| {
-        let once = place.admitted_at_once;
-        place.state != PlaceState::In
-            || room.standing(&session.queue, place.number, place.issued_at, once, context.now) == Standing::Expired
-    }))
+    // A place that was given up is passed by on the way, but not while nobody is admitted.
+    let is_passed =
+        |place: &Place| place.state != PlaceState::In && (in_stock(session) || place.number <= room.frontier);
+    Ok(admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place)))
 }
 
 /// One step of the policy over `room`; the caller saves it.

@@ -52,6 +52,13 @@ pub struct NewEvent {
     pub status: EventStatus,
 }
 
+impl NewEvent {
+    /// An event that everyone sees as soon as it is made, and that says nothing but its title yet.
+    pub fn published(title: impl Into<String>) -> Self {
+        Self { title: title.into(), description: String::new(), venue: String::new(), status: EventStatus::Published }
+    }
+}
+
 /// A session to be made. [`NewSession::of`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -224,6 +231,15 @@ struct Shown {
     asking: AtomicBool,
 }
 
+/// Somebody asks the store. However that ends, the next one may ask again.
+struct Asking<'a>(&'a AtomicBool);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// What was read, and when.
 #[derive(Debug, Clone)]
 struct Reading {
@@ -251,8 +267,9 @@ impl SessionCache {
         if age < FRESH_FOR || (age < STALE_AFTER && shown.asking.swap(true, Ordering::Acquire)) {
             return Ok(Some(Arc::clone(&reading.view)));
         }
+        let asking = Asking(&shown.asking);
         let fresh = refresh(engine, &reading, now).await;
-        shown.asking.store(false, Ordering::Release);
+        drop(asking);
         let Some(fresh) = fresh? else {
             self.shown.remove(&id);
             return Ok(None);

@@ -1,6 +1,6 @@
 //! Checkout, callbacks and refunds: the engine's side of the gateway.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -12,10 +12,17 @@ use crate::{
     command::{
         Checkout, CheckoutRefusal, KeepCallback, Never, PaymentRefusal, RecordGatewaySession, SettlePayment, Settlement,
     },
+    hold::Hold,
     ids::{CallbackId, HoldId, OrderId, OutboxId, PaymentId, UserId},
     order::Order,
-    payment::{CallbackReport, GatewaySession, Payment, PaymentLink, PaymentMethod, gateway::OpenPayment},
+    payment::{
+        CallbackReport, GatewaySession, Payment, PaymentLink, PaymentMethod,
+        gateway::{GatewayError, OpenPayment},
+    },
 };
+
+/// How long the gateway may take to answer one call.
+pub(super) const GATEWAY_WAIT: Duration = Duration::from_secs(10);
 
 /// A wish to pay for a hold.
 #[derive(Debug, Clone)]
@@ -28,6 +35,13 @@ pub struct CheckoutRequest {
     pub hold_id: HoldId,
     /// How.
     pub method: PaymentMethod,
+}
+
+impl CheckoutRequest {
+    /// The wish of the hold's owner, outside of any trace.
+    pub fn of(hold: &Hold, method: PaymentMethod) -> Self {
+        Self { caller: Caller::of(Actor::User(hold.user_id)), user_id: hold.user_id, hold_id: hold.id, method }
+    }
 }
 
 /// An order whose payment page is open.
@@ -146,7 +160,10 @@ impl Ticketing {
         expires_at: Timestamp,
     ) -> Result<(Payment, GatewaySession), EngineError<CheckoutRefusal>> {
         let open = OpenPayment { reference: payment.id, amount: payment.amount, method: payment.method, expires_at };
-        let gateway = self.inner.gateway.open(open).await.map_err(|error| EngineError::Gateway(Arc::new(error)))?;
+        let opened = tokio::time::timeout(GATEWAY_WAIT, self.inner.gateway.open(open)).await;
+        let silent = || GatewayError::Unavailable(format!("no answer in {} s", GATEWAY_WAIT.as_secs()));
+        let gateway =
+            opened.unwrap_or_else(|_| Err(silent())).map_err(|error| EngineError::Gateway(Arc::new(error)))?;
         let record = RecordGatewaySession { caller, link: payment.link(), gateway: gateway.clone() };
         match self.inner.batcher.ask(record).await? {
             Ok(payment) => Ok((payment, gateway)),

@@ -126,6 +126,12 @@ impl Ticketing {
         }
     }
 
+    /// The session whose waiting room signed `token`; `None` when nobody here did. Whether the place
+    /// is still one, and whose, is not asked.
+    pub fn session_of_token(&self, token: &str) -> Option<SessionId> {
+        self.inner.keys.queue_token.verify(token).map(|claim| claim.session_id)
+    }
+
     #[allow(clippy::too_many_arguments, reason = "the parts of one answer, put together in one place")]
     fn status(
         &self,

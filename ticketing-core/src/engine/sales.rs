@@ -2,7 +2,7 @@
 
 use super::{EngineError, Ticketing};
 use crate::{
-    audit::Caller,
+    audit::{Actor, Caller},
     command::{HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal},
     hold::{Hold, IdempotencyKey, Wanted},
     ids::{HoldId, SessionId, UserId},
@@ -27,6 +27,13 @@ pub struct HoldRequest {
     pub queue_token: Option<String>,
 }
 
+impl HoldRequest {
+    /// The user's own wish, without a queue token and outside of any trace.
+    pub fn of(user_id: UserId, session_id: SessionId, wanted: Wanted, key: IdempotencyKey) -> Self {
+        Self { caller: Caller::of(Actor::User(user_id)), session_id, user_id, wanted, key, queue_token: None }
+    }
+}
+
 /// Numbers of one session, exact as of the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStats {
@@ -36,7 +43,8 @@ pub struct SessionStats {
     pub overdue: i64,
     /// Places that wait.
     pub waiting: u64,
-    /// Admitted places whose window runs.
+    /// Admitted places whose window runs. Who has bought counts no more where the policy limits
+    /// places, and until the window's end where it does not.
     pub active: u64,
 }
 

@@ -8,7 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use futures_util::future::{Either, select};
 use tokio::sync::{Notify, watch};
 
-use super::{EngineError, Ticketing};
+use super::{EngineError, Ticketing, payments::GATEWAY_WAIT};
 use crate::{
     command::{AdvanceQueue, CompleteOutbox, ExpireHolds, LeaseOutbox, Never},
     ids::SessionId,
@@ -65,6 +65,15 @@ impl Workers {
     }
 }
 
+/// A worker at work. However it ends, it counts no more.
+struct Running(Ticketing);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.inner.workers.running.send_modify(|running| *running -= 1);
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Job {
     Sweep,
@@ -91,11 +100,8 @@ impl Ticketing {
     pub fn start_workers(&self) {
         for job in Job::ALL {
             self.inner.workers.running.send_modify(|running| *running += 1);
-            let engine = self.clone();
-            self.inner.spawn.spawn(Box::pin(async move {
-                engine.work(job).await;
-                engine.inner.workers.running.send_modify(|running| *running -= 1);
-            }));
+            let running = Running(self.clone());
+            self.inner.spawn.spawn(Box::pin(async move { running.0.work(job).await }));
         }
     }
 
@@ -219,7 +225,9 @@ impl Ticketing {
         let result = match &payment.gateway {
             Some(gateway) => {
                 let (key, pg_payment_id) = (message.key.clone(), gateway.pg_payment_id.clone());
-                self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount }).await
+                let refund = self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount });
+                let silent = || GatewayError::Unavailable(format!("no answer in {} s", GATEWAY_WAIT.as_secs()));
+                tokio::time::timeout(GATEWAY_WAIT, refund).await.unwrap_or_else(|_| Err(silent()))
             }
             None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),
         };

@@ -31,7 +31,8 @@ pub struct Refund {
     pub key: String,
     /// Which payment.
     pub pg_payment_id: GatewayPaymentId,
-    /// How much: always all of it.
+    /// What its order costs. The gateway gives back all that it captured, which is this unless the
+    /// capture itself was of another amount.
     pub amount: Money,
 }
 
@@ -55,6 +56,6 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
     /// Opens a payment page for a payment.
     fn open(&self, request: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>>;
 
-    /// Gives a captured payment back in full.
+    /// Gives back everything that was captured for a payment.
     fn refund(&self, request: Refund) -> BoxFuture<'_, Result<(), GatewayError>>;
 }

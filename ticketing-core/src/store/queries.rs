@@ -233,7 +233,7 @@ pub trait Queries: Send + Sync + fmt::Debug {
     /// Sessions with holds that are overdue at `now`, at most `limit`.
     fn sessions_to_sweep(&self, now: Timestamp, limit: u32) -> BoxFuture<'_, Result<Vec<SessionId>, StoreError>>;
 
-    /// Sessions in whose waiting rooms somebody waits, at most `limit`, in ascending order behind `after`.
+    /// Sessions in whose waiting rooms somebody waits or is counted as active, at most `limit`, in ascending order behind `after`.
     fn sessions_to_admit(
         &self,
         after: Option<SessionId>,

@@ -73,8 +73,8 @@ pub async fn verify(queries: &dyn Queries, key: &AuditKey) -> Result<Report, Sto
     loop {
         let sessions = queries.sessions(None, page.clone()).await?;
         for view in &sessions.items {
-            let now = queries.now().await?;
             if let Some(ledger) = queries.ledger(view.session.id).await? {
+                let now = queries.now().await?;
                 report.sessions += 1;
                 report.holds += ledger.holds.len() as u64;
                 report.orders += ledger.orders.len() as u64;
@@ -90,7 +90,7 @@ pub async fn verify(queries: &dyn Queries, key: &AuditKey) -> Result<Report, Sto
     }
 }
 
-/// Checks one session's records; `now` is an instant not later than their reading.
+/// Checks one session's records; `now` is an instant not earlier than their reading.
 pub fn check_session(ledger: &Ledger, key: &AuditKey, now: Timestamp) -> Vec<Violation> {
     ledger::check(ledger, key, now)
 }

@@ -35,18 +35,26 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         ("tickets.signing_seed", &config.tickets.signing_seed),
     ];
     let prod = config.profile == Profile::Prod;
+    let sandbox = &config.payments.sandbox;
+    let webhooks = [
+        ("payments.sandbox.webhook_secret", &sandbox.webhook_secret),
+        ("payments.sandbox.webhook_secret_previous", &sandbox.webhook_secret_previous),
+    ];
+    for (key, secret) in webhooks {
+        refuse_weak(key, secret.as_ref())?;
+    }
     for (key, secret) in secrets {
-        match secret {
-            Some(secret) => {
-                if let Some(weakness) = weakness(secret.expose_secret()) {
-                    return Err(ConfigError::invalid(key, &weakness));
-                }
-            }
-            None if prod => return Err(ConfigError::invalid(key, "the prod profile makes no secrets: set one")),
-            None => {}
+        refuse_weak(key, secret.as_ref())?;
+        if prod && secret.is_none() {
+            return Err(ConfigError::invalid(key, "the prod profile makes no secrets: set one"));
         }
     }
     if prod { fit_for_sales(config) } else { Ok(()) }
+}
+
+fn refuse_weak(key: &str, secret: Option<&SecretString>) -> Result<(), ConfigError> {
+    let weakness = secret.and_then(|secret| weakness(secret.expose_secret()));
+    weakness.map_or(Ok(()), |weakness| Err(ConfigError::invalid(key, &weakness)))
 }
 
 fn fit_for_sales(config: &Config) -> Result<(), ConfigError> {
@@ -68,6 +76,7 @@ fn fit_for_sales(config: &Config) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{PaymentsConfig, SandboxConfig};
 
     #[test]
     fn a_weak_secret_is_told_why() {
@@ -75,6 +84,22 @@ mod tests {
         assert_eq!(weakness("a-test-secret-of-more-than-32-bytes"), None);
         for weak in ["short", &"a".repeat(64), &"password".repeat(5), "please-ChangeMe-please-do-it-now-0123"] {
             assert!(weakness(weak).is_some(), "{weak}");
+        }
+    }
+
+    #[test]
+    fn a_weak_webhook_secret_is_refused_in_every_profile() {
+        for profile in [Profile::Local, Profile::Dev, Profile::Prod] {
+            for weak in ["", "short", "0123456789abcdef0123456789abcde"] {
+                let told = |sandbox: SandboxConfig| {
+                    let payments = PaymentsConfig { sandbox };
+                    check(&Config { profile, payments, ..Config::default() }).unwrap_err().to_string()
+                };
+                let current = told(SandboxConfig { webhook_secret: Some(weak.into()), ..Default::default() });
+                assert!(current.starts_with("payments.sandbox.webhook_secret "), "{current}");
+                let previous = told(SandboxConfig { webhook_secret_previous: Some(weak.into()), ..Default::default() });
+                assert!(previous.starts_with("payments.sandbox.webhook_secret_previous "), "{previous}");
+            }
         }
     }
 

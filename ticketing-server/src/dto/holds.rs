@@ -37,12 +37,17 @@ pub struct WantedHold {
 }
 
 impl PlaceHoldRequest {
-    /// What it asks for.
+    /// What it asks for. Seats without a session are of the session that `session_of_token` reads
+    /// from the queue token.
     ///
     /// # Errors
     /// 400 that names the field.
-    pub fn parse(self) -> Result<WantedHold, ApiError> {
+    pub fn parse(self, session_of_token: impl FnOnce(&str) -> Option<SessionId>) -> Result<WantedHold, ApiError> {
         let Self { session_id, quantity, seat_ids, queue_token } = self;
+        let session_id = session_id.or_else(|| {
+            let token = queue_token.as_deref().filter(|_| seat_ids.is_some())?;
+            session_of_token(token)
+        });
         let session_id = session_id.ok_or_else(|| ApiError::invalid_field("sessionId", "required"))?;
         let wanted = match (quantity, seat_ids) {
             (Some(quantity), None) => Wanted::Quantity(parse_quantity(quantity)?),

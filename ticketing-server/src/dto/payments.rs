@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use ticketing_core::{
     clock::Timestamp,
     command::CheckoutRefusal,
@@ -10,12 +11,15 @@ use ticketing_core::{
     ids::{EventId, HoldId, OrderId, PaymentId, SessionId},
     money::Currency,
     order::{Order, OrderStatus},
-    payment::{CallbackReport, CallbackStatus, GatewayPaymentId, Payment, PaymentMethod, PaymentStatus},
+    payment::{CallbackReport, CallbackStatus, GatewayPaymentId, GatewayPaymentIdError, Payment, PaymentMethod, PaymentStatus},
     seat::SeatId,
     session::Session,
 };
 
-use crate::error::{ApiError, IntoApi};
+use crate::{
+    error::{ApiError, IntoApi},
+    gateway::signature::hex,
+};
 
 /// Asks to pay for a hold.
 #[derive(Debug, Deserialize)]
@@ -69,7 +73,7 @@ impl IntoApi for CheckoutRefusal {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallbackBody {
-    pg_payment_id: GatewayPaymentId,
+    pg_payment_id: ReportedId,
     status: CallbackStatus,
     amount: Option<i64>,
     currency: Option<String>,
@@ -79,7 +83,25 @@ impl CallbackBody {
     /// The report, with the body it came in.
     pub fn into_report(self, raw_payload: String) -> CallbackReport {
         let Self { pg_payment_id, status, amount, currency } = self;
-        CallbackReport { pg_payment_id, status, amount, currency, raw_payload }
+        CallbackReport { pg_payment_id: pg_payment_id.0, status, amount, currency, raw_payload }
+    }
+}
+
+/// The name a gateway reports a payment by. One that no payment of ours can have is still a genuine
+/// callback's: `invalid:` and the SHA-256 of the name stand for it, and the payload keeps the name.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct ReportedId(GatewayPaymentId);
+
+impl TryFrom<String> for ReportedId {
+    type Error = GatewayPaymentIdError;
+
+    fn try_from(name: String) -> Result<Self, GatewayPaymentIdError> {
+        if name.is_empty() {
+            return Err(GatewayPaymentIdError);
+        }
+        let digest = || format!("invalid:{}", hex(&Sha256::digest(&name))).try_into();
+        name.parse().or_else(|_| digest()).map(Self)
     }
 }
 
@@ -168,5 +190,30 @@ impl OrderView {
             updated_at: order.updated_at,
             paid_at: order.paid_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(name: &str) -> Result<CallbackReport, serde_json::Error> {
+        let raw = json!({ "pgPaymentId": name, "status": "SUCCESS" }).to_string();
+        let body: CallbackBody = serde_json::from_str(&raw)?;
+        Ok(body.into_report(raw))
+    }
+
+    #[test]
+    fn a_name_that_no_payment_can_have_is_reported_by_its_digest_beside_the_payload() {
+        assert_eq!(report("pg_1").unwrap().pg_payment_id.as_str(), "pg_1");
+        let odd = report("pg 1").unwrap();
+        let digest = "invalid:23a0ced5d21d025dd555c1192e4474eec03d81e39b66d88380c81bb09b19c653";
+        assert_eq!(odd.pg_payment_id.as_str(), digest);
+        assert_eq!(odd.raw_payload, r#"{"pgPaymentId":"pg 1","status":"SUCCESS"}"#);
+        assert_ne!(report("결제-1").unwrap().pg_payment_id, report("결제-2").unwrap().pg_payment_id);
+        assert!(report(&"a".repeat(256)).unwrap().pg_payment_id.as_str().starts_with("invalid:"));
+        assert!(report("").is_err());
     }
 }

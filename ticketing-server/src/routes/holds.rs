@@ -38,7 +38,7 @@ async fn place(
     Key(key): Key,
     Body(body): Body<PlaceHoldRequest>,
 ) -> Result<Response, ApiError> {
-    let WantedHold { session_id, wanted, queue_token } = body.parse()?;
+    let WantedHold { session_id, wanted, queue_token } = body.parse(|token| app.ticketing.session_of_token(token))?;
     let request = HoldRequest { caller: caller(user, trace), session_id, user_id: user.id, wanted, key, queue_token };
     let placed = app.ticketing.hold(request).await?;
     let mut response = (StatusCode::CREATED, Json(HoldView::new(&placed.hold, placed.hold.status))).into_response();

@@ -4,7 +4,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Form, Router,
-    extract::{DefaultBodyLimit, FromRequestParts, Path, State, rejection::FormRejection},
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Path, Request, State},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -17,6 +18,7 @@ use ticketing_core::{
 
 use crate::{
     error::ApiError,
+    extract::RawBody,
     gateway::{
         page::{self, PaymentPage, ResultPage},
         sandbox::{PAY_PATH, Sandbox},
@@ -36,7 +38,6 @@ pub fn router() -> Router<App> {
     Router::new()
         .route(&format!("{PAY_PATH}{{pg_payment_id}}"), get(show).post(decide))
         .route(&format!("{RESULT_PATH}{{pg_payment_id}}"), get(result))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -49,6 +50,21 @@ enum Decision {
 #[derive(Debug, Deserialize)]
 struct DecisionForm {
     decision: Decision,
+}
+
+/// The decision in a form; `None` when it has none. It has the bounds that every body has.
+struct Pressed(Option<Decision>);
+
+impl<S: Send + Sync> FromRequest<S> for Pressed {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let RawBody(bytes) = RawBody::<FORM_BYTES_MAX>::from_request(whole, state).await?;
+        let form = Form::<DecisionForm>::from_request(Request::from_parts(parts, Body::from(bytes)), state).await;
+        Ok(Self(form.ok().map(|Form(form)| form.decision)))
+    }
 }
 
 async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, ApiError> {
@@ -74,10 +90,10 @@ async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, ApiE
 async fn decide(
     State(app): State<App>,
     Name(name): Name,
-    form: Result<Form<DecisionForm>, FormRejection>,
+    Pressed(decision): Pressed,
 ) -> Result<Response, ApiError> {
     let Some((sandbox, payment)) = find(&app, name).await? else { return Ok(not_found()) };
-    let Ok(Form(DecisionForm { decision })) = form else {
+    let Some(decision) = decision else {
         let text = "Send the form of the payment page: decision=pay or decision=decline.";
         return Ok(html(StatusCode::BAD_REQUEST, page::message("That was no decision", text)));
     };

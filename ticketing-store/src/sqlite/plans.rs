@@ -99,7 +99,7 @@ fn hot_statements_read_in_the_order_of_their_index() {
     check_sorts_nothing(&connection, places::OF_USER, "places_of_user (session_id=? AND user_id=?)");
     check_sorts_nothing(&connection, places::GIVEN_UP, "places_given_up (session_id=? AND number>?)");
     check_sorts_nothing(&connection, places::BEHIND, "PRIMARY KEY (session_id=? AND number>?)");
-    check_sorts_nothing(&connection, rooms::TO_ADMIT, "rooms_with_waiting (session_id>?)");
+    check_sorts_nothing(&connection, rooms::TO_ADMIT, "rooms_with_people (session_id>?)");
     check_sorts_nothing(&connection, outbox::DUE, "outbox_due (next_attempt_at<?)");
     check_sorts_nothing(&connection, audit::FROM, "PRIMARY KEY (stream=? AND seq>?)");
     check_sorts_nothing(&connection, orders::OF_USER, "orders_of_user (user_id=? AND id<?)");

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -31,10 +32,25 @@ pub(super) struct Readers {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Why a read was not taken.
+/// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{READS_QUEUED_MAX} reads wait already, or the readers have stopped")]
-struct Refused;
+enum Refused {
+    #[error("{READS_QUEUED_MAX} reads wait already")]
+    Full,
+    #[error("the readers have stopped")]
+    Stopped,
+    #[error("the reader broke off without an answer")]
+    BrokenOff,
+}
+
+impl Refused {
+    fn of(error: &mpsc::error::TrySendError<Job>) -> Self {
+        match error {
+            mpsc::error::TrySendError::Full(_) => Self::Full,
+            mpsc::error::TrySendError::Closed(_) => Self::Stopped,
+        }
+    }
+}
 
 impl Readers {
     pub(super) fn start(path: &Path) -> std::io::Result<Self> {
@@ -63,8 +79,8 @@ impl Readers {
             lost
         });
         let jobs = self.jobs.as_ref().expect("the queue is closed only when the store is dropped");
-        jobs.try_send(job).map_err(|_| StoreError::unavailable(what, Refused))?;
-        answer.await.unwrap_or_else(|_| Err(StoreError::unavailable(what, Refused)))
+        jobs.try_send(job).map_err(|error| StoreError::unavailable(what, Refused::of(&error)))?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::unavailable(what, Refused::BrokenOff)))
     }
 }
 
@@ -90,7 +106,8 @@ fn serve(path: &Path, queue: &Mutex<mpsc::Receiver<Job>>) {
         };
         match opened {
             Ok(open) => {
-                let lost = job(Ok(&open));
+                // A read that panics loses its own answer, and no other read its reader.
+                let lost = catch_unwind(AssertUnwindSafe(|| job(Ok(&open)))).unwrap_or(true);
                 connection = (!lost).then_some(open);
             }
             Err(error) => {
@@ -157,5 +174,50 @@ impl RevisionState {
             None => self.connection.insert(connection::reader(path)?),
         };
         connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, fs};
+
+    use super::*;
+
+    fn one(readers: &Readers) -> impl Future<Output = Result<i64, StoreError>> {
+        readers.ask("counting", |connection| connection.query_row("SELECT 1", [], |row| row.get(0)))
+    }
+
+    fn readers() -> (tempfile::TempDir, PathBuf, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ticketing.db");
+        connection::prepare(&path).unwrap();
+        let readers = Readers::start(&path).unwrap();
+        (folder, path, readers)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_opened_is_told_to_whoever_reads() {
+        let (folder, path, readers) = readers();
+        let away = folder.path().join("away.db");
+        fs::rename(&path, &away).unwrap();
+        for _ in 0..=READERS {
+            let error = one(&readers).await.unwrap_err();
+            let source = error.source().expect("the cause is kept").to_string();
+            assert!(error.to_string().contains("counting") && source.contains("unable to open"), "{error}: {source}");
+        }
+        fs::rename(&away, &path).unwrap();
+        assert_eq!(one(&readers).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_panics_costs_no_other_read_its_reader() {
+        let (_folder, _path, readers) = readers();
+        for _ in 0..=READERS {
+            let panics = |_: &Connection| -> rusqlite::Result<()> { panic!("a test") };
+            let error = readers.ask("panicking", panics).await.unwrap_err();
+            let source = error.source().expect("the cause is kept").to_string();
+            assert!(source.contains("broke off"), "{source}");
+        }
+        assert_eq!(one(&readers).await.unwrap(), 1);
     }
 }

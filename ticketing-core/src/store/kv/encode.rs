@@ -53,7 +53,7 @@ spaces! {
     EventByStatus = 0x41, "event by status";
     SessionOfEvent = 0x42, "session of an event";
     SessionWithHeld = 0x43, "session with held stock";
-    RoomWithWaiting = 0x44, "room with a line";
+    RoomWithPeople = 0x44, "room with a line";
     PlaceOfUser = 0x45, "live place of a user";
     PlaceGivenUp = 0x46, "place given up";
     HoldById = 0x47, "hold by id";

@@ -59,7 +59,7 @@ keys! {
     events_of_status(status: &EventStatus) = EventByStatus;
     sessions_of_event(event: &EventId) = SessionOfEvent;
     sessions_with_held() = SessionWithHeld;
-    rooms_with_waiting() = RoomWithWaiting;
+    rooms_with_people() = RoomWithPeople;
     places_of_user(session: &SessionId, user: &UserId) = PlaceOfUser;
     places_given_up(session: &SessionId) = PlaceGivenUp;
     holds() = HoldById;

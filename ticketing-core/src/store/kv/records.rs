@@ -118,7 +118,11 @@ impl Stored for Room {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        if self.waiting > 0 { vec![plain(keys::rooms_with_waiting().and(&self.session_id))] } else { Vec::new() }
+        if self.waiting > 0 || self.active > 0 {
+            vec![plain(keys::rooms_with_people().and(&self.session_id))]
+        } else {
+            Vec::new()
+        }
     }
 }
 

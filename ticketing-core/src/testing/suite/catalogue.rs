@@ -3,7 +3,7 @@
 use futures_util::future::join;
 
 use crate::{
-    command::{CatalogueRefusal, SessionPatch, UpdateEvent, UserRefusal},
+    command::{CatalogueRefusal, RefundReason, SessionPatch, Settlement, UpdateEvent, UserRefusal},
     engine::{NewEvent, NewSession, NewUser},
     event::EventStatus,
     ids::{EventId, SessionId, UserId},
@@ -69,6 +69,30 @@ pub async fn stock_is_raised_and_lowered_while_on_sale(h: Harness) {
     h.release(ALICE, hold.id).await.unwrap();
     assert_eq!(h.stock().await, stock(2, 1, 0));
     assert_eq!(set_stock(&h, 1).await, Ok(stock(0, 1, 0)));
+}
+
+pub async fn a_session_with_seats_keeps_its_currency(h: Harness) {
+    h.seated(&["A1"]).await;
+    let dollars = Money::new(10, "USD".parse().unwrap());
+    let refused = update(&h, SessionPatch { price: Some(dollars), ..SessionPatch::default() }).await;
+    assert!(matches!(refused, Err(CatalogueRefusal::Invalid { field: "price", .. })), "{refused:?}");
+}
+
+pub async fn a_late_payment_finds_no_stock_of_another_kind(h: Harness) {
+    let id = h.session(2).await;
+    let open = h.held_and_checked_out(ALICE, "k1", 2).await;
+    h.advance(120);
+    update(&h, SessionPatch { kind: Some(SessionKind::Seated), ..SessionPatch::default() }).await.unwrap();
+    let seat = |label: &str| crate::command::NewSeat {
+        id: label.parse().unwrap(),
+        section: String::new(),
+        row: String::new(),
+        number: 1,
+        price: None,
+    };
+    h.engine.import_seats(OPERATOR, id, vec![seat("A1"), seat("A2")]).await.unwrap();
+    assert_eq!(h.pay(&open).await, Settlement::RefundRequested(RefundReason::StockGone));
+    assert_eq!(h.stock().await, stock(2, 0, 0));
 }
 
 pub async fn a_kind_in_use_is_not_changed(h: Harness) {

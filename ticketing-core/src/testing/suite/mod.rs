@@ -119,7 +119,7 @@ macro_rules! conformance {
                 sessions_of_an_event_are_one_consistent_view
                 a_waiting_room_tells_which_places_were_given_up
                 sessions_to_sweep_have_overdue_holds
-                sessions_to_admit_have_somebody_waiting
+                sessions_to_admit_have_somebody_in_their_rooms
                 messages_are_due_oldest_first_and_only_while_pending
                 a_kept_callback_is_to_be_matched_once_its_payment_is_known
                 an_audit_chain_is_read_in_order_from_anywhere
@@ -192,6 +192,7 @@ macro_rules! conformance {
                 a_dead_hold_is_not_checked_out
                 another_user_s_hold_is_not_checked_out
                 a_checkout_goes_on_where_the_gateway_failed
+                no_page_is_opened_for_a_hold_that_is_over
                 a_late_payment_takes_its_stock_again_if_it_is_free
                 a_late_payment_takes_its_stock_again_after_a_sweep
                 a_late_payment_is_refunded_when_its_stock_is_gone
@@ -220,6 +221,8 @@ macro_rules! conformance {
                 places_are_in_order_of_arrival
                 the_same_user_finds_the_same_place
                 a_place_that_is_left_makes_room_for_the_next
+                a_place_that_is_left_or_over_holds_nothing
+                who_comes_back_after_their_end_is_counted_once
                 a_purchase_makes_room_for_the_next
                 admission_takes_those_who_came_first
                 positions_count_those_who_wait_ahead
@@ -243,6 +246,8 @@ macro_rules! conformance {
                 an_overdue_hold_is_no_stock_in_use
                 stock_is_raised_and_lowered_while_on_sale
                 a_kind_in_use_is_not_changed
+                a_session_with_seats_keeps_its_currency
+                a_late_payment_finds_no_stock_of_another_kind
                 a_field_out_of_its_bounds_is_named
                 what_does_not_exist_is_not_changed
                 an_address_has_one_account_whatever_its_spelling

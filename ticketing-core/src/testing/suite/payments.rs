@@ -79,6 +79,16 @@ pub async fn a_checkout_goes_on_where_the_gateway_failed(h: Harness) {
     assert_eq!(h.pay(&open).await, Settlement::Sold);
 }
 
+pub async fn no_page_is_opened_for_a_hold_that_is_over(h: Harness) {
+    h.session(5).await;
+    let hold = h.hold(ALICE, "k1", 1).await.unwrap().hold;
+    h.gateway.open_unavailable(1);
+    assert!(h.engine.checkout(h.checkout_request(ALICE, hold.id)).await.is_err());
+    h.release(ALICE, hold.id).await.unwrap();
+    assert_eq!(h.checkout(ALICE, hold.id).await.unwrap_err(), CheckoutRefusal::HoldNotActive);
+    assert_eq!(h.gateway.opened().len(), 0);
+}
+
 /// ALICE is at the gateway with `quantity` tickets when her hold ends.
 async fn late(h: &Harness, quantity: u32) -> OpenCheckout {
     let open = h.held_and_checked_out(ALICE, "k1", quantity).await;

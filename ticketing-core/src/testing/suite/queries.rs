@@ -299,21 +299,22 @@ pub async fn sessions_to_sweep_have_overdue_holds(bench: Bench) {
     assert_eq!(to_sweep(100, 1).await.len(), 1);
 }
 
-pub async fn sessions_to_admit_have_somebody_waiting(bench: Bench) {
+pub async fn sessions_to_admit_have_somebody_in_their_rooms(bench: Bench) {
     bench
         .put(|snapshot| {
             snapshot.events.put(records::event(1));
             for n in 1..=5 {
                 snapshot.sessions.put(records::session(n, 1));
-                snapshot.rooms.put(Room { waiting: u64::from(n % 2), ..records::room(n) });
+                let (waiting, active) = (u64::from(n % 2), u64::from(n == 4));
+                snapshot.rooms.put(Room { waiting, active, ..records::room(n) });
             }
         })
         .await;
     let to_admit = async |after: Option<SessionId>, limit| bench.store.sessions_to_admit(after, limit).await.unwrap();
     let id = |n| records::session(n, 1).id;
-    assert_eq!(to_admit(None, 10).await, [id(1), id(3), id(5)]);
+    assert_eq!(to_admit(None, 10).await, [id(1), id(3), id(4), id(5)]);
     assert_eq!(to_admit(None, 2).await, [id(1), id(3)]);
-    assert_eq!(to_admit(Some(id(1)), 10).await, [id(3), id(5)]);
+    assert_eq!(to_admit(Some(id(1)), 10).await, [id(3), id(4), id(5)]);
     assert_eq!(to_admit(Some(id(5)), 10).await, []);
 }
 

@@ -59,6 +59,35 @@ pub async fn a_place_that_is_left_makes_room_for_the_next(h: Harness) {
     assert_eq!(state(&h, BOB, &bob).await, (QueueState::Allowed, 0));
 }
 
+pub async fn a_place_that_is_left_or_over_holds_nothing(h: Harness) {
+    let policy = QueuePolicy { wait_ttl_seconds: Some(60), admit_ttl_seconds: None, ..one() };
+    h.queue_session(100, policy).await;
+    let (alice, bob) = (h.token(ALICE).await, h.token(BOB).await);
+    h.tick().await;
+    h.leave(ALICE, &alice).await.unwrap();
+    assert_eq!(h.hold_with(ALICE, "k1", 1, &alice).await, Err(HoldRefusal::TokenExpired));
+    h.advance(60);
+    h.tick().await;
+    h.token(CAROL).await;
+    h.tick().await;
+    assert_eq!(h.hold_with(BOB, "k1", 1, &bob).await, Err(HoldRefusal::TokenExpired), "the frontier passed him by");
+}
+
+pub async fn who_comes_back_after_their_end_is_counted_once(h: Harness) {
+    let ttls = (Some(100), Some(100));
+    let policy = QueuePolicy { max_length: Some(3), wait_ttl_seconds: ttls.0, admit_ttl_seconds: ttls.1, ..one() };
+    let id = h.queue_session(100, policy).await;
+    h.token(ALICE).await;
+    h.tick().await;
+    h.token(BOB).await;
+    h.advance(50);
+    h.token(CAROL).await;
+    h.advance(51);
+    h.join(BOB).await.expect("ALICE's window and BOB's own wait are over: there is room");
+    let stats = h.engine.session_stats(id).await.unwrap().unwrap();
+    assert_eq!((stats.active, stats.waiting), (1, 1), "CAROL is in, BOB waits");
+}
+
 pub async fn a_purchase_makes_room_for_the_next(h: Harness) {
     h.queue_session(100, one()).await;
     let (alice, bob) = (h.token(ALICE).await, h.token(BOB).await);

@@ -81,7 +81,7 @@ CREATE TABLE rooms (
     waiting              INTEGER NOT NULL CONSTRAINT waiting_is_not_negative CHECK (waiting >= 0),
     active               INTEGER NOT NULL CONSTRAINT active_is_not_negative CHECK (active >= 0)
 ) STRICT;
-CREATE INDEX rooms_with_waiting ON rooms (session_id) WHERE waiting > 0;
+CREATE INDEX rooms_with_people ON rooms (session_id) WHERE waiting + active > 0;
 
 CREATE TABLE places (
     session_id       BLOB    NOT NULL,

@@ -8,8 +8,8 @@ use crate::sqlite::columns::{Columns, Id, int, json};
 
 pub(in crate::sqlite) const BY_SESSION: &str = "SELECT session_id, epoch, next, frontier, log, credited_until, wait_ended_through, window_ended_through, waiting, \
      active FROM rooms WHERE session_id = ?1";
-pub(in crate::sqlite) const TO_ADMIT: &str = "SELECT session_id FROM rooms INDEXED BY rooms_with_waiting \
-     WHERE waiting > 0 AND session_id > ?1 ORDER BY session_id LIMIT ?2";
+pub(in crate::sqlite) const TO_ADMIT: &str = "SELECT session_id FROM rooms INDEXED BY rooms_with_people \
+     WHERE waiting + active > 0 AND session_id > ?1 ORDER BY session_id LIMIT ?2";
 const INSERT: &str = "INSERT INTO rooms (session_id, epoch, next, frontier, log, credited_until, wait_ended_through, \
      window_ended_through, waiting, active) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const UPDATE: &str = "UPDATE rooms SET epoch = ?2, next = ?3, frontier = ?4, log = ?5, credited_until = ?6, wait_ended_through = ?7, \

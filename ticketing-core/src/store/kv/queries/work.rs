@@ -36,7 +36,7 @@ impl<K: KeyValue> KvStore<K> {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.sessions_in(keys::rooms_with_waiting(), after, limit as usize).await
+        self.sessions_in(keys::rooms_with_people(), after, limit as usize).await
     }
 
     pub(super) async fn find_due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
