@@ -150,7 +150,8 @@ async fn a_page_of_a_named_origin_may_ask_and_no_other() {
 
 #[tokio::test]
 async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
-    let forwarded = |server: &TestServer, chain: &str| server.get("/api/events").header("x-forwarded-for", chain).send();
+    let forwarded =
+        |server: &TestServer, chain: &str| server.get("/api/events").header("x-forwarded-for", chain).send();
     let limited = |proxies: &'static [&'static str]| {
         TestServer::with(move |config| {
             config.store.url = "memory://".to_owned();
@@ -179,9 +180,7 @@ async fn probes_and_callbacks_are_answered_however_often_their_address_asks() {
     })
     .await;
     let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
-    let limited = async {
-        while status(server.get("/api/events")).await != StatusCode::TOO_MANY_REQUESTS {}
-    };
+    let limited = async { while status(server.get("/api/events")).await != StatusCode::TOO_MANY_REQUESTS {} };
     timeout(PATIENCE, limited).await.expect("the address is limited elsewhere");
     for _ in 0..20 {
         for probe in ["/healthz", "/readyz", "/metrics"] {

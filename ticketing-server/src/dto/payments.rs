@@ -11,7 +11,9 @@ use ticketing_core::{
     ids::{EventId, HoldId, OrderId, PaymentId, SessionId},
     money::Currency,
     order::{Order, OrderStatus},
-    payment::{CallbackReport, CallbackStatus, GatewayPaymentId, GatewayPaymentIdError, Payment, PaymentMethod, PaymentStatus},
+    payment::{
+        CallbackReport, CallbackStatus, GatewayPaymentId, GatewayPaymentIdError, Payment, PaymentMethod, PaymentStatus,
+    },
     seat::SeatId,
     session::Session,
 };

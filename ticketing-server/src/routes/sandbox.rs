@@ -87,11 +87,7 @@ async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, ApiE
     Ok(html(StatusCode::OK, page.render()))
 }
 
-async fn decide(
-    State(app): State<App>,
-    Name(name): Name,
-    Pressed(decision): Pressed,
-) -> Result<Response, ApiError> {
+async fn decide(State(app): State<App>, Name(name): Name, Pressed(decision): Pressed) -> Result<Response, ApiError> {
     let Some((sandbox, payment)) = find(&app, name).await? else { return Ok(not_found()) };
     let Some(decision) = decision else {
         let text = "Send the form of the payment page: decision=pay or decision=decline.";
