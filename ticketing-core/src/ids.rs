@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 
 /// Why a string is not the identifier it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {kind} id: expected `{kind}_` and 32 lowercase hex digits")]
+#[error("`{given}` is not a valid {kind} id: expected `{kind}_` and 32 lowercase hex digits")]
 pub struct IdError {
     kind: &'static str,
     given: String,
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn an_id_of_another_kind_is_refused_by_name() {
         let error = "user_00000000000000000000000000000007".parse::<HoldId>().unwrap_err();
-        assert!(error.to_string().contains("not hold id"), "{error}");
+        assert!(error.to_string().contains("not a valid hold id"), "{error}");
         for bad in ["", "hold_", "hold_0000000000000000000000000000000G", "hold_00000000-0000-0000-0000-000000000007"] {
             assert!(bad.parse::<HoldId>().is_err(), "{bad}");
         }

@@ -4,7 +4,7 @@ use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::Action,
     command::{CheckedOut, Checkout, CheckoutRefusal, PaymentRefusal, RecordGatewaySession},
-    hold::Hold,
+    hold::{Hold, HoldStatus},
     order::{Order, OrderStatus},
     payment::{Payment, PaymentStatus},
 };
@@ -16,15 +16,12 @@ pub(super) fn checkout(context: &mut Context<'_>, command: &Checkout) -> Verdict
     let (Some(hold), Some(mut session)) = (hold, context.session(command.session_id)?) else {
         return refuse(CheckoutRefusal::HoldNotFound);
     };
-    let live = hold.is_live(context.now);
-    if let Some(existing) = existing(context, &hold)? {
-        // Nobody is sent to a page that was never opened to pay for a hold that is over.
-        if live || existing.payment.gateway.is_some() {
-            return Ok(existing);
-        }
-    }
-    if !live {
+    // Nobody is sent to pay for a hold that is over: the money could only come back.
+    if !hold.is_live(context.now) && hold.status != HoldStatus::Confirmed {
         return refuse(CheckoutRefusal::HoldNotActive);
+    }
+    if let Some(existing) = existing(context, &hold)? {
+        return Ok(existing);
     }
     let order = Order {
         id: command.order_id,

@@ -67,7 +67,9 @@ impl Ticketing {
             let gone = behind.saturating_sub(joined.room.waiting);
             (claim.number.saturating_sub(gone)..claim.number).collect()
         };
+        let at_once = !joined.existing && claim.admitted_at_once;
         metrics::counter!("ticketing_queue_enqueue_total").increment(u64::from(!joined.existing));
+        metrics::counter!("ticketing_queue_allowed_total").increment(u64::from(at_once));
         let standing =
             joined.room.standing(&joined.policy, claim.number, claim.issued_at, claim.admitted_at_once, joined.at);
         let position = joined.room.position(claim.number, &given_up);
@@ -153,6 +155,8 @@ impl Ticketing {
         let position = if state == QueueState::Allowed { 0 } else { position };
         let eta_seconds = match state {
             QueueState::Allowed => Some(0),
+            // How soon places become free is not known.
+            QueueState::Waiting if policy.max_active.is_some() => None,
             QueueState::Waiting => policy.admit_per_second.map(|rate| position.div_ceil(u64::from(rate.max(1)))),
             QueueState::SoldOut => None,
         };

@@ -199,11 +199,11 @@ impl Model {
     fn checkout(&mut self, n: usize) -> Seen {
         let live = self.live(&self.holds[n]);
         let hold = &mut self.holds[n];
+        if !live && hold.fate != Fate::Sold {
+            return Seen::NotActive;
+        }
         if hold.payment != Payment::None {
             return Seen::CheckedOutBefore;
-        }
-        if !live {
-            return Seen::NotActive;
         }
         hold.payment = Payment::Asked;
         Seen::CheckedOut

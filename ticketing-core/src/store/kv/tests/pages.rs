@@ -83,5 +83,5 @@ async fn a_page_is_never_longer_than_allowed_and_never_empty_by_request() {
 async fn a_cursor_of_another_list_is_named() {
     let cursor = Some(records::event(1).id.to_string());
     let error = empty().users(PageRequest { limit: 1, after: cursor }).await.unwrap_err();
-    assert!(error.to_string().contains("is not user id"), "{error}");
+    assert!(error.to_string().contains("is not a valid user id"), "{error}");
 }
