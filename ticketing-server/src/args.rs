@@ -6,9 +6,20 @@ use clap::{Parser, ValueEnum};
 
 use crate::config::{LogFormat, Profile, Sources};
 
+const AFTER_HELP: &str = "\
+Examples:
+  ticketing-server --demo
+  ticketing-server --listen 0.0.0.0:8080 --store sqlite:///var/lib/ticketing/shop.db --config ticketing.toml
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT
+  2  usage, or a configuration it cannot start with: one line on stderr names what is wrong
+
+Configuration keys: docs/configuration.md";
+
 /// Sells tickets first come, first served, and never more than there are.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "ticketing-server", version)]
+#[command(name = "ticketing-server", version, after_help = AFTER_HELP)]
 pub struct Args {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
@@ -28,7 +39,7 @@ pub struct Args {
     /// Make an event with two sessions on sale, an administrator and a buyer, and print how to buy a ticket
     #[arg(long)]
     pub demo: bool,
-    /// How a log line looks [default: json]
+    /// How a log line looks [default: human on a terminal, json elsewhere]
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
 }

@@ -12,7 +12,7 @@ use ticketing_core::{
     event::{Event, EventStatus},
     ids::{EventId, SessionId},
     money::{Currency, Money},
-    seat::SeatIdError,
+    seat::{SeatId, SeatIdError, SeatStatus},
     session::{Session, SessionKind},
     store::{PageRequest, StoreError},
     user::{Email, EmailError, Role, password::PasswordHash},
@@ -64,6 +64,8 @@ pub struct Demo {
     buyer: Account,
     by_quantity: SessionId,
     by_seat: SessionId,
+    /// Some seats that were free when the demo was made or found.
+    free_seats: Vec<SeatId>,
     made: bool,
 }
 
@@ -108,7 +110,8 @@ pub async fn seed(ticketing: &Ticketing, secret: &[u8]) -> Result<Demo, DemoErro
     if by_seat.stock.total == 0 {
         ticketing.import_seats(OPERATOR, by_seat.id, seats()?).await?;
     }
-    Ok(Demo { admin, buyer, by_quantity, by_seat: by_seat.id, made })
+    let free_seats = free_seats(ticketing, by_seat.id).await?;
+    Ok(Demo { admin, buyer, by_quantity, by_seat: by_seat.id, free_seats, made })
 }
 
 async fn account(ticketing: &Ticketing, secret: &[u8], email: &'static str, role: Role) -> Result<Account, DemoError> {
@@ -177,13 +180,21 @@ async fn create_event(ticketing: &Ticketing) -> Result<Event, EngineError<Catalo
 }
 
 async fn create_session(ticketing: &Ticketing, event_id: EventId, kind: SessionKind) -> Result<Session, DemoError> {
-    let start_at = ticketing.queries().now().await?.plus_seconds(DAYS_AHEAD * 86_400);
+    let start_at = ticketing.queries().now().await?.plus_seconds(DAYS_AHEAD * 86_400).end_of_slot(3_600);
     let stock = match kind {
         SessionKind::Quantity => STOCK,
         SessionKind::Seated => 0,
     };
     let new = NewSession { kind, max_per_user: MAX_PER_USER, ..NewSession::of(event_id, start_at, stock, PRICE) };
     Ok(ticketing.create_session(OPERATOR, new).await?)
+}
+
+/// Two free seats, not of the dearer front row if others are left.
+async fn free_seats(ticketing: &Ticketing, session: SessionId) -> Result<Vec<SeatId>, StoreError> {
+    let seats = ticketing.queries().seats(session).await?.map(|(_, seats)| seats).unwrap_or_default();
+    let mut free: Vec<_> = seats.into_iter().filter(|seat| seat.status == SeatStatus::Available).collect();
+    free.sort_by_key(|seat| (seat.row == ROWS[0], seat.row.clone(), seat.number));
+    Ok(free.into_iter().take(2).map(|seat| seat.id).collect())
 }
 
 fn seats() -> Result<Vec<NewSeat>, SeatIdError> {
@@ -202,10 +213,10 @@ fn seats() -> Result<Vec<NewSeat>, SeatIdError> {
 impl Demo {
     /// How to buy a ticket from the server at `public_url`: all of it can be pasted into `sh`.
     pub fn walkthrough(&self, public_url: &str) -> String {
-        let Self { admin, buyer, by_quantity, by_seat, made } = self;
+        let Self { admin, buyer, by_quantity, by_seat, made, .. } = self;
         let base = public_url.trim_end_matches('/');
         let data = if *made { "The demo's data was made" } else { "The demo's data of an earlier start was found" };
-        let login = buyer.login_lines();
+        let (login, seats) = (buyer.login_lines(), self.seat_lines());
         format!(
             r##"# {data}: {TITLE}
 #   by number: {by_quantity}
@@ -216,20 +227,42 @@ impl Demo {
 BASE='{base}'
 JSON='Content-Type: application/json'
 field() {{ sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }}
+stop() {{ printf 'stopped; the server answered: %s\n' "$1" >&2; return 1; }}
 {login}
 TOKEN=$(curl -sS "$BASE/api/auth/login" -H "$JSON" -d "$BUYER" | field accessToken)
-QUEUE=$(curl -sS "$BASE/api/queue/token" -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{"sessionId":"{by_quantity}"}}' | field queueToken)
-HOLD=$(curl -sS "$BASE/api/reservations/hold" -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: demo-$(date +%s)-$$" -H "$JSON" -d '{{"sessionId":"{by_quantity}","quantity":2,"queueToken":"'"$QUEUE"'"}}' | field holdId)
-PAY=$(curl -sS "$BASE/api/payments/checkout" -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{"holdId":"'"$HOLD"'","method":"CARD"}}' | field paymentSessionUrl)
-echo "payment page: $PAY"
-curl -sS -o /dev/null -X POST "$PAY" -d decision=pay
-curl -sS "$BASE/api/me/tickets" -H "Authorization: Bearer $TOKEN"; echo
-TICKET=$(curl -sS "$BASE/api/me/tickets?limit=1" -H "Authorization: Bearer $TOKEN" | field ticketId)
-curl -sS "$BASE/api/tickets/$TICKET/qr.svg" -H "Authorization: Bearer $TOKEN" -o ticket.svg && echo "ticket.svg is the QR code of $TICKET"
-# To choose seats instead, take these two lines in place of QUEUE= and HOLD= above:
-# QUEUE=$(curl -sS "$BASE/api/queue/token" -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{"sessionId":"{by_seat}"}}' | field queueToken)
-# HOLD=$(curl -sS "$BASE/api/reservations/hold" -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: demo-$(date +%s)-$$" -H "$JSON" -d '{{"sessionId":"{by_seat}","seatIds":["B1","B2"],"queueToken":"'"$QUEUE"'"}}' | field holdId)
+buy() {{
+  QUEUE=$(curl -sS "$BASE/api/queue/token" -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{"sessionId":"'"$1"'"}}' | field queueToken)
+  ANSWER=$(curl -sS "$BASE/api/reservations/hold" -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: demo-$(date +%s)-$$" -H "$JSON" -d '{{"sessionId":"'"$1"'",'"$2"',"queueToken":"'"$QUEUE"'"}}')
+  case "$ANSWER" in *'"status":"ACTIVE"'*) ;; *) stop "$ANSWER"; return 1 ;; esac
+  HOLD=$(printf '%s\n' "$ANSWER" | field holdId)
+  ANSWER=$(curl -sS "$BASE/api/payments/checkout" -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{"holdId":"'"$HOLD"'","method":"CARD"}}')
+  PAY=$(printf '%s\n' "$ANSWER" | field paymentSessionUrl)
+  [ -n "$PAY" ] || {{ stop "$ANSWER"; return 1; }}
+  echo "payment page: $PAY"
+  curl -sS -o /dev/null -X POST "$PAY" -d decision=pay
+  curl -sS "$BASE/api/me/tickets" -H "Authorization: Bearer $TOKEN"; echo
+  TICKET=$(curl -sS "$BASE/api/me/tickets?limit=1" -H "Authorization: Bearer $TOKEN" | field ticketId)
+  curl -sS "$BASE/api/tickets/$TICKET/qr.svg" -H "Authorization: Bearer $TOKEN" -o ticket.svg && echo "ticket.svg is the QR code of $TICKET"
+}}
+buy {by_quantity} '"quantity":2'
+{seats}
 "##
+        )
+    }
+}
+
+impl Demo {
+    /// How to choose seats, of those that were free a moment ago.
+    fn seat_lines(&self) -> String {
+        let by_seat = self.by_seat;
+        if self.free_seats.is_empty() {
+            return format!("# By seat there is nothing to buy now: all of {by_seat} is held or sold.");
+        }
+        let labels: Vec<String> = self.free_seats.iter().map(|seat| format!("\"{seat}\"")).collect();
+        format!(
+            r#"# To choose seats (status AVAILABLE in $BASE/api/sessions/{by_seat}/seats), take this in place of the line before:
+# buy {by_seat} '"seatIds":[{labels}]'"#,
+            labels = labels.join(",")
         )
     }
 }

@@ -98,6 +98,13 @@ pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
     if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
         bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
     }
+    tracing::info!(
+        address = %address,
+        store = without_credentials(&config.store.url),
+        profile = config.profile.name(),
+        gateway = "sandbox",
+        "started"
+    );
     let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
     let jwt_secret = secrets.jwt_secret.expose_secret().as_bytes();
     let app = App::new(Shared {
@@ -177,6 +184,17 @@ fn public_url(config: &Config, address: SocketAddr) -> Arc<str> {
     }
 }
 
+/// A store's URL as it may be shown: nothing before the host, and no parameters.
+fn without_credentials(url: &str) -> String {
+    let url = url.split_once('?').map_or(url, |(url, _)| url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // A file's path may have an `@`, and has no credentials.
+    match rest.rsplit_once('@') {
+        Some((_, host)) if scheme != "sqlite" => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
+}
+
 /// Where this machine reaches a listener: one on every address answers on loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
@@ -201,5 +219,14 @@ mod tests {
         check("0.0.0.0:80", "127.0.0.1:80");
         check("[::]:80", "[::1]:80");
         check("192.0.2.1:80", "192.0.2.1:80");
+    }
+
+    #[test]
+    fn a_store_is_shown_without_its_credentials() {
+        let check = |url: &str, expected: &str| assert_eq!(without_credentials(url), expected);
+        check("sqlite://shop@home.db", "sqlite://shop@home.db");
+        check("memory://", "memory://");
+        check("postgres://shop:p@ss@db/tickets?password=p", "postgres://db/tickets");
+        check("redis://:secret@cache:6379", "redis://cache:6379");
     }
 }

@@ -33,7 +33,11 @@ impl Drop for DemoServer {
 
 /// Runs the printed lines in `sh`, in a directory of their own.
 fn run(server: &DemoServer, directory: &Path) -> Output {
-    let script = server.printed.join("\n");
+    run_lines(&server.printed, directory)
+}
+
+fn run_lines(lines: &[String], directory: &Path) -> Output {
+    let script = lines.join("\n");
     Command::new("sh").args(["-eu", "-c", &script]).current_dir(directory).output().unwrap()
 }
 
@@ -71,4 +75,37 @@ fn the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo() {
     assert!(second.printed[0].contains("found"), "{:?}", second.printed);
     let again = run(&second, directory.path());
     assert!(again.status.success(), "{again:?}");
+}
+
+/// The printed lines, with the one that chooses seats in place of the one before it.
+fn choosing_seats(printed: &[String]) -> Vec<String> {
+    let numbered = printed.iter().position(|line| line.starts_with("buy ")).expect("a line that buys");
+    let seated = printed.iter().find_map(|line| line.strip_prefix("# buy ")).expect("a line that chooses seats");
+    let mut lines = printed.to_vec();
+    lines[numbered] = format!("buy {seated}");
+    lines
+}
+
+#[test]
+fn the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are_taken() {
+    if !is_there("curl") {
+        assert!(std::env::var_os("CI").is_none(), "curl is needed to run the printed lines");
+        eprintln!("SKIPPED: curl is not installed, so the demo's printed lines were not run");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let first = DemoServer::start(directory.path());
+    let lines = choosing_seats(&first.printed);
+    let output = run_lines(&lines, directory.path());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && told.contains("\"seatId\":\"B1\""), "{output:?}");
+    let refused = run_lines(&lines, directory.path());
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("seat_taken"), "{refused:?}");
+    assert!(!String::from_utf8_lossy(&refused.stdout).contains("payment page"), "{refused:?}");
+    drop(first);
+
+    let second = DemoServer::start(directory.path());
+    let output = run_lines(&choosing_seats(&second.printed), directory.path());
+    assert!(output.status.success(), "{output:?}");
 }

@@ -37,6 +37,19 @@ async fn requests_are_counted_by_route_and_not_by_path() {
 }
 
 #[tokio::test]
+async fn every_metric_is_explained_and_batches_are_counted_in_commands() {
+    let server = TestServer::in_memory().await;
+    server.signup("a@example.com").await;
+    let text = server.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(text.contains(&format!("# HELP {name} ")), "{name} is not explained in {text}");
+    }
+    assert!(text.contains(r#"ticketing_batch_size_bucket{le="1"}"#), "{text}");
+    assert!(text.contains(r#"ticketing_batch_size_bucket{le="1024"}"#), "{text}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight() {
     let mut server = TestServer::start().await;
     let address = server.url.strip_prefix("http://").unwrap().to_owned();

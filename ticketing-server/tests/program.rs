@@ -154,11 +154,16 @@ fn log_lines_are_json_on_stderr_and_tell_no_secret() {
     }
     server.get("/api/me?token=hush");
     let log = server.stop();
-    let requests: Vec<serde_json::Value> = log
+    let lines: Vec<serde_json::Value> = log
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-        .filter(|line| line["message"] == "request")
         .collect();
+    let started: Vec<_> = lines.iter().filter(|line| line["message"] == "started").collect();
+    assert_eq!(started.len(), 1, "{log}");
+    assert_eq!((started[0]["profile"].as_str(), started[0]["gateway"].as_str()), (Some("local"), Some("sandbox")));
+    assert!(started[0]["store"].as_str().is_some_and(|store| store.starts_with("sqlite://")), "{log}");
+    assert!(!log.contains("refinery"), "{log}");
+    let requests: Vec<&serde_json::Value> = lines.iter().filter(|line| line["message"] == "request").collect();
     let told: Vec<_> = requests
         .iter()
         .map(|line| {

@@ -1,9 +1,9 @@
 //! The waiting room: places in arrival order, and a frontier that admits a prefix of them.
 //!
 //! A place is a number. Everyone whose number is at or behind the [`Room::frontier`] is admitted,
-//! and a short log of when it moved tells until when: so a hold checks its token against the room's
-//! record alone, and a position is arithmetic over the few places that were given up, never a count
-//! of those who wait.
+//! and a short log of when it moved tells until when: so a hold checks its token against two records
+//! it finds by key, the room's and the place's, and a position is arithmetic over the few places
+//! that were given up, never a count of those who wait.
 
 pub mod admission;
 pub mod token;

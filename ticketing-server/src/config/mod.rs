@@ -57,6 +57,17 @@ pub enum Profile {
     Prod,
 }
 
+impl Profile {
+    /// How it is spelt in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Dev => "dev",
+            Self::Prod => "prod",
+        }
+    }
+}
+
 /// The listener and the address of the shop.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -206,24 +217,23 @@ pub struct TicketsConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// How a line looks.
-    pub format: LogFormat,
+    /// How a line looks. Unless said otherwise, for people where stderr is a terminal, for programs elsewhere.
+    pub format: Option<LogFormat>,
     /// What is worth a line, as `tracing` filters say it.
     pub level: String,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::default(), level: "info".to_owned() }
+        Self { format: None, level: "info".to_owned() }
     }
 }
 
 /// How a log line looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For programs.
-    #[default]
     Json,
     /// For people.
     Human,

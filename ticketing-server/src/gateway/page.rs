@@ -23,7 +23,7 @@ form{display:grid;gap:.75rem}button{font:inherit;padding:.8rem;border-radius:8px
 button.pay{background:#1750c4;border-color:#1750c4;color:#fff;font-weight:600}\
 p.note{color:#5c5c66;font-size:.875rem;margin:1.25rem 0 0}code{font-size:.875rem;overflow-wrap:anywhere}\
 @media(prefers-color-scheme:dark){body{background:#17171b;color:#ececf1}main{background:#232329}\
-dt,p.note{color:#a5a5b0}button{background:#232329;color:#ececf1;border-color:#55555f}a{color:#8fb4ff}}";
+dt,p.note{color:#a5a5b0}button{background:#232329;color:#ececf1;border-color:#55555f}}";
 
 /// The pages' `Content-Security-Policy`: their own style by its hash, their own form, nothing else.
 pub static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -107,9 +107,8 @@ impl ResultPage {
         if self.status == PaymentStatus::Succeeded {
             body.push_str("<p>Your tickets, with your access token: <code>GET /api/me/tickets</code></p>");
         }
-        let order =
-            format_args!("<a href=\"/api/me/orders/{order_id}\"><code>GET /api/me/orders/{order_id}</code></a>");
-        // Writing to a string cannot fail.
+        // No link: a browser that follows one sends no token. Writing to a string cannot fail.
+        let order = format_args!("<code>GET /api/me/orders/{order_id}</code>");
         let _ = write!(body, "<p class=\"note\">The order, with your access token: {order}</p>");
         document(title, head, &body)
     }
@@ -258,6 +257,13 @@ mod tests {
             assert!(!result(*status, false).contains("refresh"), "{status}");
         }
         assert!(result(PaymentStatus::Succeeded, false).contains("/api/me/tickets"));
+    }
+
+    #[test]
+    fn the_result_page_has_no_link_that_needs_a_token() {
+        let page = result(PaymentStatus::Succeeded, false);
+        assert!(page.contains("GET /api/me/orders/order_0"), "{page}");
+        assert!(!page.contains("<a "), "{page}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Log lines: JSON or for people, on stderr, written beside the requests.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::JoinHandle,
 };
@@ -17,6 +17,9 @@ use crate::{
 const LINES_MAX: usize = 16_384;
 /// Most bytes gathered for one write.
 const WRITE_BYTES: usize = 64 * 1024;
+
+/// The migrations name each step that is done already at level info.
+const QUIET: &str = "refinery=warn,refinery_core=warn";
 
 /// Keeps the log flowing. Dropped, it writes what is left.
 #[derive(Debug)]
@@ -36,13 +39,15 @@ enum Message {
 /// # Errors
 /// When the level is no filter, or a log has been started before.
 pub fn start(config: &LogConfig) -> Result<LogGuard, ConfigError> {
-    let filter = EnvFilter::try_new(&config.level);
+    // What is given comes last, and so wins.
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.level));
     let filter = filter.map_err(|error| ConfigError::invalid("log.level", &error.to_string()))?;
     let (lines, received) = sync_channel(LINES_MAX);
     let writer = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&received));
     let writer = writer.map_err(|error| ConfigError::invalid("log", &error.to_string()))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines(lines.clone()));
-    let started = match config.format {
+    let by_default = if io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json };
+    let started = match config.format.unwrap_or(by_default) {
         LogFormat::Json => builder
             .json()
             .flatten_event(true)

@@ -8,11 +8,13 @@ use std::{
 
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds of the latency histograms' buckets, in seconds.
 const LATENCY_SECONDS: [f64; 15] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of the batch size's buckets, in commands.
+const BATCH_LENS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "other"];
 
@@ -41,8 +43,13 @@ impl Metrics {
     pub fn install() -> Result<Self, String> {
         static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
         let handle = HANDLE.get_or_init(|| {
-            let builder = PrometheusBuilder::new().set_buckets(&LATENCY_SECONDS).map_err(|error| error.to_string())?;
-            builder.install_recorder().map_err(|error| error.to_string())
+            let builder = PrometheusBuilder::new().set_buckets(&LATENCY_SECONDS);
+            let batches = Matcher::Full("ticketing_batch_size".to_owned());
+            let builder = builder.and_then(|builder| builder.set_buckets_for_metric(batches, &BATCH_LENS));
+            let installed = builder.and_then(PrometheusBuilder::install_recorder);
+            let handle = installed.map_err(|error| error.to_string())?;
+            describe();
+            Ok(handle)
         });
         Ok(Self { handle: handle.clone()?, routes: RwLock::default() })
     }
@@ -80,6 +87,33 @@ impl Metrics {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(route.to_owned()).or_default())
     }
+}
+
+/// Says what each name means, those of the engine included.
+fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    counter!("http_requests_total", "Requests answered, by method, route pattern and class of status.");
+    histogram!("http_request_duration_seconds", "Time from the end of a request's headers to its answer.");
+    counter!("log_lines_dropped_total", "Log lines dropped because stderr was slower than the log.");
+    gauge!("ticketing_backlog", "Commands that wait for the writers of the store.");
+    gauge!("ticketing_lane_length", "Commands left waiting when the last batch was taken.");
+    histogram!("ticketing_batch_size", "Commands decided in one transaction of the store.");
+    counter!("ticketing_batch_conflicts_total", "Batches decided again because another writer was faster.");
+    counter!(
+        "ticketing_batch_outcomes_unknown_total",
+        "Batches of which the store could not tell whether they were kept."
+    );
+    counter!("ticketing_hold_success_total", "Holds placed.");
+    counter!("ticketing_hold_fail_total", "Holds refused by a rule of sale.");
+    counter!("ticketing_hold_replayed_total", "Repeated requests answered with the hold they had placed before.");
+    counter!("ticketing_hold_expired_total", "Holds whose time ran out, counted when they are swept.");
+    counter!("ticketing_payment_succeed_total", "Payments that sold tickets.");
+    counter!("ticketing_payment_fail_total", "Payments that the gateway declined.");
+    counter!("ticketing_refund_requested_total", "Payments to be given back, by reason.");
+    counter!("ticketing_callback_duplicate_total", "Callbacks about payments that were settled already.");
+    counter!("ticketing_callback_unmatched_total", "Callbacks about payments that are not known.");
+    counter!("ticketing_queue_enqueue_total", "Places taken in waiting rooms.");
+    counter!("ticketing_queue_allowed_total", "Users let in from waiting rooms.");
 }
 
 /// A log line found no room.
