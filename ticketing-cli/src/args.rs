@@ -21,6 +21,7 @@ Examples:
   echo 'Secret123' | ticketing user create-admin --email admin@example.com --password-stdin
   ticketing event create --title 'Spring concert' --venue 'Main hall' --publish
   ticketing session create EVENT --start-at 2027-04-01T19:00:00+09:00 --stock 500 --price 55000
+  ticketing session open SESSION
   ticketing verify
 
 Exit codes:

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use ticketing_core::store::Page;
+use ticketing_core::{clock::Timestamp, store::Page};
 
 /// Something that can be shown either way. Its JSON is its [`Serialize`].
 pub trait Show: Serialize {
@@ -13,6 +13,11 @@ pub trait Show: Serialize {
 
     /// Its cells, one for each column.
     fn cells(&self) -> Vec<String>;
+
+    /// What is told of it where it stands alone, beside its columns: names and values.
+    fn details(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// Where a command's answer goes.
@@ -42,6 +47,9 @@ impl Output {
         let mut table = table();
         for (column, cell) in T::COLUMNS.iter().zip(item.cells()) {
             table.add_row([(*column).to_owned(), cell]);
+        }
+        for (name, value) in item.details() {
+            table.add_row([name.to_owned(), value]);
         }
         print_text(&table.to_string())
     }
@@ -74,9 +82,21 @@ pub fn or_blank(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
+/// An instant as tables show it, to the second. JSON has all of it.
+pub fn when(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// `count` with its noun: `1 seat`, `2 seats`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// As wide as the terminal at most; as wide as it needs to be where there is none.
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 

@@ -23,11 +23,12 @@ pub enum Command {
 const EXAMPLES: &str = "\
 Examples:
   ticketing-sim load --store sqlite://load.db
+  ticketing-sim load --store memory:// --buyers 500 --stock 100
   ticketing-sim load --store sqlite://load.db --buyers 10000 --stock 500 --quantity 1..4 --concurrency 1024
   ticketing-sim load --store sqlite://load.db --decline 20 --abandon 20 --retry 30 --seed 7 --json
 
-Every run makes an event and a session of its own. The seed is printed: the same seed draws the same
-buyers.
+Every run makes an event and a session of its own, and archives the event at its end. The seed is
+printed: the same seed draws the same buyers. The last line says PASS or FAIL.
 
 Exit codes:
   0  nobody was promised what is not there
@@ -37,7 +38,7 @@ Exit codes:
 
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The store to sell from: sqlite://PATH; made if there is none
+    /// The store to sell from: sqlite://PATH, made if there is none, or memory://, gone with the run
     #[arg(long, value_name = "URL", env = "TICKETING__STORE__URL", hide_env_values = true)]
     pub store: String,
     /// How many buyers come, in each round

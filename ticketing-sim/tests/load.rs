@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
+use ticketing_core::{event::EventStatus, store::PageRequest};
+use ticketing_store::{OpenOptions, Role};
 
 fn command(dir: &Path, args: &str) -> Command {
     let mut command = Command::cargo_bin("ticketing-sim").unwrap();
@@ -85,9 +87,33 @@ fn people_get_a_table() {
     let dir = TempDir::new().unwrap();
     let output = command(dir.path(), "--store sqlite://load.db --buyers 20 --stock 5").output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
-    for part in ["join queue", "p99", "refused: sold_out", "seed"] {
+    for part in ["join queue", "p99", "refused: sold_out", "seed", "20 in 1 round,"] {
         assert!(stdout.contains(part), "{part} is not in {stdout}");
     }
+    assert!(!stdout.contains("poll queue"), "nobody waited, and nothing is told of waiting: {stdout}");
+}
+
+#[test]
+fn the_last_line_says_in_plain_words_that_nothing_was_oversold() {
+    let dir = TempDir::new().unwrap();
+    let args = "--store memory:// --buyers 40 --stock 5 --decline 0 --abandon 0 --rounds 2";
+    let output = command(dir.path(), args).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let verdict = stdout.lines().last().unwrap();
+    let begin = "PASS: 10 holds acknowledged, never more than 5 of 5 tickets at any instant, verify clean (";
+    assert!(verdict.starts_with(begin) && verdict.ends_with(" records)"), "{stdout}");
+    assert!(stdout.contains("in 2 rounds"), "{stdout}");
+}
+
+#[tokio::test]
+async fn nothing_of_a_run_stays_on_sale() {
+    let dir = TempDir::new().unwrap();
+    let output = command(dir.path(), "--store sqlite://load.db --buyers 5 --stock 5 --rounds 2").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let url = format!("sqlite://{}", dir.path().join("load.db").display());
+    let store = ticketing_store::open(&url, OpenOptions::new(Role::Tool)).unwrap();
+    let count = async |status| store.events(Some(status), PageRequest::first()).await.unwrap().items.len();
+    assert_eq!((count(EventStatus::Published).await, count(EventStatus::Archived).await), (0, 2));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use ticketing_core::{
     seat::SeatId,
 };
 
-use crate::error::CliError;
+use crate::{error::CliError, output::counted};
 
 /// Most wrong lines that are named before the rest is only counted.
 const LINES_NAMED_MAX: usize = 20;
@@ -112,7 +112,7 @@ fn problem(error: &csv::Error) -> String {
 }
 
 fn summary(wrong: &[String]) -> String {
-    let mut text = format!("{} wrong lines; nothing was imported", wrong.len());
+    let mut text = format!("{}; nothing was imported", counted(wrong.len(), "wrong line"));
     for line in wrong.iter().take(LINES_NAMED_MAX) {
         text.push_str("\n  ");
         text.push_str(line);

@@ -6,10 +6,11 @@ use clap::{Args, Subcommand};
 use ticketing_core::{
     Ticketing,
     clock::Timestamp,
-    command::SessionPatch,
-    engine::NewSession,
+    command::{CatalogueRefusal, SessionPatch},
+    engine::{EngineError, NewSession},
     ids::{EventId, SessionId},
     money::{Currency, Money},
+    seat::SeatId,
     session::{SaleStatus, SessionKind, Stock, limits},
     waiting_room::{QueueMode, QueuePolicy},
 };
@@ -19,6 +20,7 @@ use crate::{
     args::ListArgs,
     context::{Context, OPERATOR},
     error::CliError,
+    output::counted,
     views::SessionRow,
 };
 
@@ -27,12 +29,16 @@ Examples:
   ticketing session create EVENT --start-at 2027-04-01T19:00:00+09:00 --stock 500 --price 55000
   ticketing session create EVENT --start-at 2027-04-01T19:00:00+09:00 --seated --price 55000
   ticketing session import-seats SESSION seats.csv
+  ticketing session open SESSION
   ticketing session pause SESSION";
+
+/// Most seats that are named before the rest is only counted.
+const SEATS_NAMED_MAX: usize = 10;
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum SessionCommand {
-    /// Create a session of an event
+    /// Create a session of an event; it sells once it is opened
     #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArgs),
     /// List sessions
@@ -63,7 +69,7 @@ Examples:
   ticketing session create EVENT --start-at 2027-04-01T19:00:00+09:00 --stock 500 --price 55000
   ticketing session create EVENT --start-at 2027-04-01T19:00:00Z --seated --price 9900 --currency EUR
   ticketing session create EVENT --start-at 2027-04-01T19:00:00Z --stock 500 --price 55000 \\
-      --sales-open-at 2027-03-01T10:00:00Z --admit-per-second 50 --max-active 1000";
+      --open --sales-open-at 2027-03-01T10:00:00Z --admit-per-second 50 --max-active 1000";
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   ticketing session import-seats SESSION seats.csv
@@ -82,26 +88,21 @@ pub struct CreateArgs {
     #[arg(value_name = "EVENT")]
     event_id: EventId,
     /// When the doors open (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     start_at: Timestamp,
-    /// Sell so many tickets by number
-    #[arg(long, value_name = "N", conflicts_with = "seated", required_unless_present = "seated",
-        value_parser = clap::value_parser!(i64).range(0..=Stock::TOTAL_MAX))]
-    stock: Option<i64>,
-    /// Sell seats, to be added with `import-seats`
-    #[arg(long)]
-    seated: bool,
-    /// Price of one ticket, in the currency's minor unit
-    #[arg(long, value_name = "AMOUNT")]
+    #[command(flatten)]
+    sells: Sells,
+    /// Price of one ticket, in whole minor units of the currency: 9900 is 99.00 EUR
+    #[arg(long, value_name = "AMOUNT", value_parser = minor_units)]
     price: i64,
     /// The price's currency (ISO 4217)
     #[arg(long, value_name = "CODE", default_value = "KRW")]
     currency: Currency,
-    /// Sales open then, at the earliest
-    #[arg(long, value_name = "TIME")]
+    /// Sales open then, at the earliest (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
     sales_open_at: Option<Timestamp>,
-    /// Sales end then, at the latest
-    #[arg(long, value_name = "TIME")]
+    /// Sales end then, at the latest (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
     sales_close_at: Option<Timestamp>,
     /// Most tickets one user may hold and have bought together
     #[arg(long, value_name = "N", default_value_t = limits::PER_USER_DEFAULT)]
@@ -109,11 +110,23 @@ pub struct CreateArgs {
     /// How long a hold lives
     #[arg(long, value_name = "SECONDS", default_value_t = limits::HOLD_TTL_SECONDS_DEFAULT)]
     hold_ttl_seconds: u32,
-    /// SCHEDULED, OPEN, PAUSED or CLOSED
-    #[arg(long, default_value_t = SaleStatus::Open)]
-    status: SaleStatus,
+    /// Sell at once, within the sales window, without `session open`
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     queue: QueueArgs,
+}
+
+/// What a session sells: one of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Sells {
+    /// Sell so many tickets by number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=Stock::TOTAL_MAX))]
+    stock: Option<i64>,
+    /// Sell seats, to be added with `import-seats`
+    #[arg(long)]
+    seated: bool,
 }
 
 /// A waiting room's policy; what is left out has no limit, or the usual one.
@@ -202,12 +215,12 @@ async fn create(args: CreateArgs, context: &Context) -> Result<(), CliError> {
     let new = NewSession {
         sales_open_at: args.sales_open_at,
         sales_close_at: args.sales_close_at,
-        kind: if args.seated { SessionKind::Seated } else { SessionKind::Quantity },
+        kind: if args.sells.seated { SessionKind::Seated } else { SessionKind::Quantity },
         max_per_user: args.max_per_user,
         hold_ttl_seconds: args.hold_ttl_seconds,
-        status: args.status,
+        status: if args.open { SaleStatus::Open } else { SaleStatus::Scheduled },
         queue,
-        ..NewSession::of(args.event_id, args.start_at, args.stock.unwrap_or(0), price)
+        ..NewSession::of(args.event_id, args.start_at, args.sells.stock.unwrap_or(0), price)
     };
     let engine = context.engine().await?;
     let session = engine.create_session(OPERATOR, new).await?;
@@ -237,12 +250,31 @@ async fn import_seats(args: ImportSeatsArgs, context: &Context) -> Result<(), Cl
     let currency = view.ok_or_else(|| CliError::not_found("session", args.id))?.session.price.currency;
     let seats = seats_csv::read(&args.file, currency)?;
     let added = seats.len();
-    engine.import_seats(OPERATOR, args.id, seats).await?;
-    context.output.note(format_args!("{added} seats added"));
+    engine.import_seats(OPERATOR, args.id, seats).await.map_err(|error| match error {
+        EngineError::Refused(CatalogueRefusal::SeatExists { seat_ids }) => CliError::Refused(existing(&seat_ids)),
+        other => other.into(),
+    })?;
+    context.output.note(format_args!("{} added", counted(added, "seat")));
     print(&engine, args.id, context).await
 }
 
 async fn print(engine: &Ticketing, id: SessionId, context: &Context) -> Result<(), CliError> {
     let view = engine.queries().session(id).await?.ok_or_else(|| CliError::not_found("session", id))?;
     Ok(context.output.item(&SessionRow::from(view))?)
+}
+
+/// Names the seats that exist already.
+fn existing(seats: &[SeatId]) -> String {
+    let named: Vec<_> = seats.iter().take(SEATS_NAMED_MAX).map(SeatId::as_str).collect();
+    let more = seats.len() - named.len();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("these seats exist already: {}{rest}; nothing was imported", named.join(", "))
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "expected a time in RFC 3339, such as 2027-04-01T19:00:00+09:00")
+}
+
+fn minor_units(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "expected whole minor units, such as 55000 for 55000 KRW or 9900 for 99.00 EUR")
 }

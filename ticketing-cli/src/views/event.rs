@@ -5,7 +5,7 @@ use ticketing_core::{
     ids::EventId,
 };
 
-use crate::output::Show;
+use crate::output::{Show, when};
 
 /// An event.
 #[derive(Debug, Serialize)]
@@ -36,7 +36,7 @@ impl Show for EventRow {
             self.title.clone(),
             self.venue.clone(),
             self.status.to_string(),
-            self.updated_at.to_string(),
+            when(self.updated_at),
         ]
     }
 }

@@ -7,7 +7,7 @@ use ticketing_core::{
     seat::SeatId,
 };
 
-use crate::output::{Show, or_blank};
+use crate::output::{Show, or_blank, when};
 
 /// A hold as it is at an instant, swept or not.
 #[derive(Debug, Serialize)]
@@ -60,8 +60,8 @@ impl Show for HoldRow {
             format!("{} {}", self.amount, self.currency),
             self.status.to_string(),
             or_blank(self.order_id),
-            self.created_at.to_string(),
-            self.expires_at.to_string(),
+            when(self.created_at),
+            when(self.expires_at),
         ]
     }
 }

@@ -1,6 +1,7 @@
 use serde::Serialize;
 use ticketing_core::{
     clock::Timestamp,
+    event::EventStatus,
     ids::{EventId, SessionId},
     money::Money,
     session::{SaleStatus, SessionKind},
@@ -8,7 +9,7 @@ use ticketing_core::{
     waiting_room::{QueueMode, QueuePolicy},
 };
 
-use crate::output::{Show, or_blank};
+use crate::output::{Show, or_blank, when};
 
 /// A session, with its books.
 #[derive(Debug, Serialize)]
@@ -33,6 +34,8 @@ pub struct SessionRow {
     hold_ttl_seconds: u32,
     queue: PolicyRow,
     as_of: Timestamp,
+    #[serde(skip)]
+    event_status: EventStatus,
 }
 
 /// A waiting room's policy.
@@ -58,7 +61,7 @@ impl From<QueuePolicy> for PolicyRow {
 impl From<SessionView> for SessionRow {
     fn from(view: SessionView) -> Self {
         let remaining_stock = view.remaining();
-        let SessionView { session, event_status: _, overdue, as_of } = view;
+        let SessionView { session, event_status, overdue, as_of } = view;
         Self {
             id: session.id,
             event_id: session.event_id,
@@ -77,19 +80,20 @@ impl From<SessionView> for SessionRow {
             hold_ttl_seconds: session.hold_ttl_seconds,
             queue: session.queue.into(),
             as_of,
+            event_status,
         }
     }
 }
 
 impl Show for SessionRow {
     const COLUMNS: &'static [&'static str] =
-        &["session", "event", "starts", "kind", "total", "left", "held", "sold", "price", "status", "opens", "closes"];
+        &["session", "event", "starts", "kind", "total", "left", "held", "sold", "price", "status"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.to_string(),
             self.event_id.to_string(),
-            self.start_at.to_string(),
+            when(self.start_at),
             self.kind.to_string(),
             self.total_stock.to_string(),
             self.remaining_stock.to_string(),
@@ -97,8 +101,41 @@ impl Show for SessionRow {
             self.sold.to_string(),
             self.price.to_string(),
             self.status.to_string(),
-            or_blank(self.sales_open_at),
-            or_blank(self.sales_close_at),
         ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        let mut details = vec![
+            ("opens", or_blank(self.sales_open_at.map(when))),
+            ("closes", or_blank(self.sales_close_at.map(when))),
+            ("max per user", self.max_per_user.to_string()),
+            ("hold TTL", format!("{} s", self.hold_ttl_seconds)),
+            ("queue", self.queue.in_words()),
+        ];
+        details.extend(unpublished(self.event_status, self.event_id).map(|text| ("event", text)));
+        details
+    }
+}
+
+impl PolicyRow {
+    fn in_words(&self) -> String {
+        let limits = [
+            (self.admit_per_second, "admitted a second"),
+            (self.max_active, "admitted at once at most"),
+            (self.max_length, "in line at most"),
+            (self.wait_ttl_seconds, "s to wait at most"),
+            (self.admit_ttl_seconds, "s to hold tickets once admitted"),
+        ];
+        let limits = limits.into_iter().filter_map(|(limit, words)| Some(format!(", {} {words}", limit?)));
+        [self.mode.to_string()].into_iter().chain(limits).collect()
+    }
+}
+
+/// Why a session sells nothing whatever its own status is.
+fn unpublished(status: EventStatus, event: EventId) -> Option<String> {
+    match status {
+        EventStatus::Published => None,
+        EventStatus::Draft => Some(format!("{status}: nothing is sold until `ticketing event publish {event}`")),
+        EventStatus::Archived => Some(format!("{status}: nothing is sold any more")),
     }
 }

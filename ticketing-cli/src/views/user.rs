@@ -5,7 +5,7 @@ use ticketing_core::{
     user::{Email, Role, User},
 };
 
-use crate::output::Show;
+use crate::output::{Show, when};
 
 /// An account, without its password.
 #[derive(Debug, Serialize)]
@@ -27,11 +27,6 @@ impl Show for UserRow {
     const COLUMNS: &'static [&'static str] = &["user", "email", "role", "created"];
 
     fn cells(&self) -> Vec<String> {
-        vec![
-            self.user_id.to_string(),
-            self.email.as_str().to_owned(),
-            self.role.to_string(),
-            self.created_at.to_string(),
-        ]
+        vec![self.user_id.to_string(), self.email.as_str().to_owned(), self.role.to_string(), when(self.created_at)]
     }
 }

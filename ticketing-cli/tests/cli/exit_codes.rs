@@ -37,6 +37,21 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn what_is_wrong_with_an_argument_is_said_with_what_is_wanted() {
+    #[track_caller]
+    fn check(more: &[&str], word: &str) {
+        let ran = Shop::empty().run(&[&["session", "create", NOBODY], more].concat());
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains(word), "`{word}` is not in {ran:?}");
+    }
+    let (start, time) = ("--start-at", "2099-01-01T00:00:00Z");
+    check(&[start, "tomorrow", "--stock", "1", "--price", "1"], "RFC 3339, such as 2027-04-01T19:00:00+09:00");
+    check(&[start, time, "--stock", "1", "--price", "9.90"], "whole minor units");
+    check(&[start, time, "--price", "1"], "--seated");
+    check(&[start, time, "--price", "1", "--seated", "--stock", "1"], "cannot be used with");
+}
+
+#[test]
 fn a_url_that_names_no_store_ends_with_2() {
     let shop = Shop::empty();
     for url in ["ticketing.db", "mysql://localhost", "sqlite://", "memory://"] {

@@ -73,10 +73,11 @@ impl Shop {
         event["id"].as_str().unwrap().to_owned()
     }
 
-    /// A session of a published event, with these arguments more.
+    /// A session of a published event that sells, with these arguments more.
     pub fn session(&self, more: &[&str]) -> String {
         let event = self.event();
-        let args = ["session", "create", &event, "--start-at", "2099-04-01T19:00:00+09:00", "--price", "55000"];
+        let args =
+            ["session", "create", &event, "--start-at", "2099-04-01T19:00:00+09:00", "--price", "55000", "--open"];
         self.json(&[&args, more].concat())["id"].as_str().unwrap().to_owned()
     }
 

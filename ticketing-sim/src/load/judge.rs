@@ -26,10 +26,20 @@ const CLOCKS_APART: Duration = Duration::from_millis(100);
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// What the stories alone show.
-pub fn by_history(stories: &[Story], stock: i64) -> Vec<String> {
+#[derive(Debug)]
+pub struct Shown {
+    /// Most tickets that were acknowledged as held or sold at one instant.
+    pub taken_max: i64,
+    /// Promises that were broken.
+    pub complaints: Vec<String>,
+}
+
+/// Judges a sale of `stock` tickets by its stories alone.
+pub fn by_history(stories: &[Story], stock: i64) -> Shown {
     let mut complaints: Vec<String> = stories.iter().flat_map(|story| story.complaints.iter().cloned()).collect();
     let certain = Levels::of(stories.iter().flat_map(certainly_taken).collect(), Ties::Low);
-    if let Some((at, taken)) = certain.peak().filter(|(_, taken)| *taken > stock) {
+    let peak = certain.peak();
+    if let Some((at, taken)) = peak.filter(|(_, taken)| *taken > stock) {
         complaints.push(format!("I1: {taken} of {stock} tickets were acknowledged as held or sold at {at}"));
     }
     let possible = Levels::of(stories.iter().flat_map(possibly_taken).collect(), Ties::High);
@@ -43,7 +53,7 @@ pub fn by_history(stories: &[Story], stock: i64) -> Vec<String> {
         }
     }
     complaints.extend(stories.iter().filter_map(|story| by_callbacks(story, story.reported.as_ref()?)));
-    complaints
+    Shown { taken_max: peak.map_or(0, |(_, taken)| taken), complaints }
 }
 
 /// Tickets that nobody else can have: from acknowledgement until the engine may take them back.

@@ -23,9 +23,10 @@ use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
     clock::{Clock, SystemClock},
+    command::UpdateEvent,
     engine::{NewEvent, NewSession},
     event::EventStatus,
-    ids::SessionId,
+    ids::{EventId, SessionId},
     money::{Currency, Money},
     payment::PaymentStatus,
     session::limits,
@@ -89,41 +90,65 @@ pub async fn run(args: LoadArgs) -> Result<(), SimError> {
     }
     let verified = run.engine.verify().await?;
     run.engine.shutdown().await;
-    print(&tally.finish(seed, verified.violations), json)
+    print(&tally.finish(seed, verified), json)
 }
 
 impl Run {
     async fn round(&mut self, rng: &mut Rng, tally: &mut Tally) -> Result<(), SimError> {
-        let session_id = self.put_on_sale().await?;
+        let event_id = self.publish().await?;
+        let judged = self.sale(event_id, rng, tally).await;
+        let archived = self.archive(event_id).await;
+        judged.and(archived)
+    }
+
+    async fn sale(&mut self, event_id: EventId, rng: &mut Rng, tally: &mut Tally) -> Result<(), SimError> {
+        let session_id = self.put_on_sale(event_id).await?;
         let plans: Vec<Plan> = (0..self.args.buyers).map(|_| Plan::draw(rng, &self.args)).collect();
         let begun = self.clock.now();
         let stories = self.sell(session_id, plans).await?;
         let elapsed = self.clock.now().since(begun);
         self.settle(&stories).await?;
 
-        let mut complaints = judge::by_history(&stories, self.args.stock);
-        complaints.extend(judge::by_the_end(&stories, &self.engine, &self.gateway, session_id).await?);
+        let mut shown = judge::by_history(&stories, self.args.stock);
+        shown.complaints.extend(judge::by_the_end(&stories, &self.engine, &self.gateway, session_id).await?);
         let missing = || StoreError::corrupt(format_args!("{session_id} is missing"));
         let stats = self.engine.session_stats(session_id).await?.ok_or_else(missing)?;
-        tally.add(&stories, elapsed, stats.stock, complaints);
+        tally.add(&stories, elapsed, stats.stock, shown);
         self.record(&stories)
     }
 
-    async fn put_on_sale(&self) -> Result<SessionId, SimError> {
+    async fn publish(&self) -> Result<EventId, SimError> {
         let event = NewEvent {
             title: "Load".to_owned(),
             description: "Made by ticketing-sim".to_owned(),
             venue: "Nowhere".to_owned(),
             status: EventStatus::Published,
         };
-        let event = self.engine.create_event(OPERATOR, event).await?;
+        Ok(self.engine.create_event(OPERATOR, event).await?.id)
+    }
+
+    /// Takes the event off: in a store that real buyers use, nothing of a run stays on sale.
+    async fn archive(&self, event_id: EventId) -> Result<(), SimError> {
+        let change = UpdateEvent {
+            caller: OPERATOR,
+            id: event_id,
+            title: None,
+            description: None,
+            venue: None,
+            status: Some(EventStatus::Archived),
+        };
+        self.engine.update_event(change).await?;
+        Ok(())
+    }
+
+    async fn put_on_sale(&self, event_id: EventId) -> Result<SessionId, SimError> {
         let start_at = self.engine.queries().now().await?.plus_seconds(86_400);
         let queue = QueuePolicy { admit_per_second: self.args.admit_per_second, ..QueuePolicy::default() };
         let session = NewSession {
             max_per_user: limits::QUANTITY_MAX,
             hold_ttl_seconds: self.args.hold_ttl_seconds,
             queue,
-            ..NewSession::of(event.id, start_at, self.args.stock, PRICE)
+            ..NewSession::of(event_id, start_at, self.args.stock, PRICE)
         };
         Ok(self.engine.create_session(OPERATOR, session).await?.id)
     }
@@ -188,7 +213,7 @@ fn print(report: &Report, json: bool) -> Result<(), SimError> {
     let text = if json {
         serde_json::to_string_pretty(report).map_err(|error| SimError::Usage(error.to_string()))?
     } else {
-        report.tables()
+        format!("{}\n{}", report.tables(), report.verdict())
     };
     anstream::println!("{text}");
     let broken = report.broken();
@@ -199,8 +224,8 @@ fn print(report: &Report, json: bool) -> Result<(), SimError> {
         return Ok(());
     }
     Err(SimError::Broken(format!(
-        "{} promises were broken; the same buyers come with --seed {}",
-        broken.len(),
+        "{} broken; the same buyers come with --seed {}",
+        report::counted(broken.len() as u64, "promise"),
         report.seed
     )))
 }

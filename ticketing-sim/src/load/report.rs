@@ -5,9 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use comfy_table::{ContentArrangement, Table, presets};
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use ticketing_core::{session::Stock, verify::Violation};
+use ticketing_core::{
+    session::Stock,
+    verify::{self, Violation},
+};
 
-use super::story::{Answer, Step, Story};
+use super::{
+    judge::Shown,
+    story::{Answer, Step, Story},
+};
 
 /// Longest time that is told from longer ones: an hour.
 const MICROS_MAX: u64 = 3_600_000_000;
@@ -46,6 +52,10 @@ pub struct Report {
     unknown: u64,
     /// The books of each round's session, at the end.
     stock: Vec<Stock>,
+    /// Most tickets of one session that were acknowledged as held or sold at one instant.
+    taken_max: i64,
+    /// Records that `verify` looked at.
+    verified_records: u64,
     /// Promises that were broken as seen from outside.
     pub complaints: Vec<String>,
     /// Invariants that the store's own records break.
@@ -65,6 +75,7 @@ pub struct Tally {
     rounds: u32,
     elapsed: Duration,
     stock: Vec<Stock>,
+    taken_max: i64,
     complaints: Vec<String>,
 }
 
@@ -86,16 +97,18 @@ impl Tally {
             rounds: 0,
             elapsed: Duration::ZERO,
             stock: Vec::new(),
+            taken_max: 0,
             complaints: Vec::new(),
         }
     }
 
     /// Adds a round that took `elapsed`.
-    pub fn add(&mut self, stories: &[Story], elapsed: Duration, stock: Stock, complaints: Vec<String>) {
+    pub fn add(&mut self, stories: &[Story], elapsed: Duration, stock: Stock, shown: Shown) {
         self.rounds += 1;
         self.elapsed += elapsed;
         self.stock.push(stock);
-        self.complaints.extend(complaints);
+        self.taken_max = self.taken_max.max(shown.taken_max);
+        self.complaints.extend(shown.complaints);
         for story in stories {
             self.buyers += 1;
             self.holds += u64::from(story.held.is_some());
@@ -117,7 +130,8 @@ impl Tally {
     }
 
     /// The report, with what `verify` found.
-    pub fn finish(self, seed: u64, violations: Vec<Violation>) -> Report {
+    pub fn finish(self, seed: u64, verified: verify::Report) -> Report {
+        let verify::Report { sessions, holds, orders, tickets, audit_records, violations } = verified;
         let per_second = |count: u64| count as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON);
         let step_times = |(step, (histogram, done)): (&Step, &(Histogram<u64>, u64))| StepTimes {
             step: *step,
@@ -142,6 +156,8 @@ impl Tally {
             failures: self.failures,
             unknown: self.unknown,
             stock: self.stock,
+            taken_max: self.taken_max,
+            verified_records: sessions + holds + orders + tickets + audit_records,
             complaints: self.complaints,
             violations,
         }
@@ -158,18 +174,51 @@ impl Report {
 
     /// The report for people.
     pub fn tables(&self) -> String {
+        format!("{}\n{}", self.step_table(), self.sum_table())
+    }
+
+    /// The whole run in one line.
+    pub fn verdict(&self) -> String {
+        let Self { holds, taken_max, verified_records, seed, .. } = self;
+        let total = self.stock.first().map_or(0, |stock| stock.total);
+        let (outside, inside) = (self.complaints.len() as u64, self.violations.len() as u64);
+        let holds = counted(*holds, "hold");
+        if outside + inside == 0 {
+            return format!(
+                "PASS: {holds} acknowledged, never more than {taken_max} of {total} tickets at any instant, verify \
+                 clean ({})",
+                counted(*verified_records, "record")
+            );
+        }
+        format!(
+            "FAIL: {} broken as seen by the buyers, {} as seen by verify; {holds} acknowledged, up to {taken_max} of \
+             {total} tickets at one instant; the same buyers come with --seed {seed}",
+            counted(outside, "promise"),
+            counted(inside, "invariant"),
+        )
+    }
+
+    fn step_table(&self) -> Table {
         let mut steps = table();
-        steps.set_header(["step", "calls", "done", "p50", "p95", "p99", "max"]);
-        for times in &self.steps {
+        steps.set_header(["step", "calls, with retries", "done", "p50", "p95", "p99", "max"]);
+        for times in self.steps.iter().filter(|times| times.calls > 0) {
             let [p50, p95, p99, max] =
                 [times.p50_micros, times.p95_micros, times.p99_micros, times.max_micros].map(millis);
             let (calls, done) = (times.calls.to_string(), times.done.to_string());
             steps.add_row([times.step.name().to_owned(), calls, done, p50, p95, p99, max]);
         }
+        steps
+    }
+
+    fn sum_table(&self) -> Table {
         let mut sums = table();
         let seconds = self.elapsed_millis as f64 / 1_000.0;
-        sums.add_row(["buyers", &format!("{} in {} rounds, {seconds:.2} s", self.buyers, self.rounds)]);
-        sums.add_row(["holds", &format!("{} ({:.0}/s)", self.holds, self.holds_per_second)]);
+        sums.add_row([
+            "buyers",
+            &format!("{} in {}, {seconds:.2} s", self.buyers, counted(self.rounds.into(), "round")),
+        ]);
+        let once = "each counted once, however often it was asked for";
+        sums.add_row(["holds acknowledged", &format!("{} ({:.0}/s), {once}", self.holds, self.holds_per_second)]);
         sums.add_row(["purchases", &format!("{} ({:.0}/s)", self.purchases, self.purchases_per_second)]);
         for (reason, count) in &self.refusals {
             sums.add_row([format!("refused: {reason}"), count.to_string()]);
@@ -183,13 +232,18 @@ impl Report {
             sums.add_row(["stock", &format!("{total} = {available} available + {held} held + {sold} sold")]);
         }
         sums.add_row(["seed", &self.seed.to_string()]);
-        format!("{steps}\n{sums}")
+        sums
     }
+}
+
+/// `count` with its noun: `1 round`, `2 rounds`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 

@@ -45,7 +45,7 @@ fn refused(quantity: u32, asked: i64, answered: i64) -> Story {
 
 #[track_caller]
 fn check(stories: &[Story], stock: i64, expected: Option<&str>) {
-    let complaints = by_history(stories, stock);
+    let complaints = by_history(stories, stock).complaints;
     match expected {
         None => assert_eq!(complaints, Vec::<String>::new()),
         Some(invariant) => assert!(
