@@ -6,6 +6,7 @@
 pub mod kv;
 pub mod memory;
 mod queries;
+mod read;
 mod snapshot;
 
 use std::{error::Error, fmt, sync::Arc};
@@ -16,7 +17,8 @@ pub use self::{
     queries::{
         CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, TicketView,
     },
-    snapshot::{Changes, Earliest, Missing, Read, Record, Snapshot, Table, Write},
+    read::{Missing, Read, Record},
+    snapshot::{Changes, Earliest, Snapshot, Table, Write},
 };
 use crate::{audit::StreamId, clock::Timestamp, ids::BatchId};
 

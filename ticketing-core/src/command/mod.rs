@@ -1,0 +1,193 @@
+//! Every write of the engine, as data: what is asked, what came of it, and why it was refused.
+//!
+//! Commands carry the ids that the records they make will have, so that deciding one twice makes
+//! the same records.
+
+mod catalogue;
+mod hold;
+mod payment;
+mod queue;
+mod user;
+
+pub use self::{
+    catalogue::{
+        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, SessionPatch, UpdateEvent, UpdateSession,
+    },
+    hold::{ExpireHolds, HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal, Swept},
+    payment::{
+        CheckedOut, Checkout, CheckoutRefusal, CompleteOutbox, KeepCallback, LeaseOutbox, PaymentRefusal,
+        RecordGatewaySession, RefundReason, SettlePayment, Settlement,
+    },
+    queue::{AdvanceQueue, Advanced, JoinQueue, Joined, LeaveQueue, QueueRefusal},
+    user::{CreateUser, SetRole, UserRefusal},
+};
+use crate::{
+    audit::StreamId,
+    event::Event,
+    hold::Hold,
+    outbox::OutboxMessage,
+    payment::{Payment, PaymentStatus},
+    session::Session,
+    user::User,
+};
+
+/// In which order the commands of one lane are taken: money before stock before hope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Callbacks, refunds, and what checkout records.
+    Payment,
+    /// Whatever gives stock back, and administration.
+    Release,
+    /// New holds and checkouts.
+    Hold,
+    /// Joining and leaving the waiting room.
+    Queue,
+}
+
+impl Class {
+    /// How many classes there are.
+    pub const COUNT: usize = 4;
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident($done:ty, $refusal:ty);)+) => {
+        /// Every write of the engine.
+        #[derive(Debug, Clone)]
+        pub enum Command {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        /// What came of a command.
+        #[derive(Debug, Clone)]
+        pub enum Outcome {
+            $($(#[$doc])* $name(Result<$done, $refusal>),)+
+            /// The rule itself failed: a defect, told apart from every refusal.
+            Failed,
+        }
+
+        $(
+            impl Ask for $name {
+                type Done = $done;
+                type Refusal = $refusal;
+
+                fn into_command(self) -> Command {
+                    Command::$name(self)
+                }
+
+                fn answer(outcome: Outcome) -> Option<Result<$done, $refusal>> {
+                    match outcome {
+                        Outcome::$name(answer) => Some(answer),
+                        _ => None,
+                    }
+                }
+            }
+        )+
+    };
+}
+
+/// A command with the types of its answer.
+pub trait Ask: Send + 'static {
+    /// What it brings.
+    type Done: Send + 'static;
+    /// Why it may be refused.
+    type Refusal: std::error::Error + Send + 'static;
+
+    /// Itself, among all the others.
+    fn into_command(self) -> Command;
+
+    /// Its answer; `None` when the outcome is another command's, or a failure of the rule.
+    fn answer(outcome: Outcome) -> Option<Result<Self::Done, Self::Refusal>>;
+}
+
+/// Nothing refuses this command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Never {}
+
+commands! {
+    /// Creates an account.
+    CreateUser(User, UserRefusal);
+    /// Sets an account's role.
+    SetRole(User, UserRefusal);
+    /// Creates an event.
+    CreateEvent(Event, CatalogueRefusal);
+    /// Changes an event.
+    UpdateEvent(Event, CatalogueRefusal);
+    /// Creates a session.
+    CreateSession(Session, CatalogueRefusal);
+    /// Changes a session.
+    UpdateSession(Session, CatalogueRefusal);
+    /// Adds seats.
+    ImportSeats(Session, CatalogueRefusal);
+    /// Takes a place in the waiting room.
+    JoinQueue(Joined, QueueRefusal);
+    /// Gives it up.
+    LeaveQueue((), Never);
+    /// Moves the frontier.
+    AdvanceQueue(Advanced, Never);
+    /// Sets stock aside.
+    PlaceHold(Placed, HoldRefusal);
+    /// Gives it back.
+    ReleaseHold(Hold, ReleaseRefusal);
+    /// Reclaims overdue holds.
+    ExpireHolds(Swept, Never);
+    /// Makes an order of a hold.
+    Checkout(CheckedOut, CheckoutRefusal);
+    /// Records the gateway's side of a payment.
+    RecordGatewaySession(Payment, PaymentRefusal);
+    /// Applies a callback.
+    SettlePayment(Settlement, PaymentRefusal);
+    /// Keeps a callback of an unknown payment.
+    KeepCallback((), Never);
+    /// Takes a message for delivery; `None`: somebody else has it.
+    LeaseOutbox(Option<OutboxMessage>, Never);
+    /// Reports a delivery; tells the payment's status behind it.
+    CompleteOutbox(PaymentStatus, PaymentRefusal);
+}
+
+impl Command {
+    /// The stream whose lock it needs.
+    pub fn stream(&self) -> StreamId {
+        match self {
+            Self::CreateUser(_) | Self::SetRole(_) => StreamId::Users,
+            Self::KeepCallback(_) => StreamId::Callbacks,
+            Self::CreateEvent(command) => StreamId::Event(command.id),
+            Self::UpdateEvent(command) => StreamId::Event(command.id),
+            Self::CreateSession(command) => StreamId::Session(command.id),
+            Self::UpdateSession(command) => StreamId::Session(command.id),
+            Self::ImportSeats(command) => StreamId::Session(command.session_id),
+            Self::JoinQueue(command) => StreamId::Session(command.session_id),
+            Self::LeaveQueue(command) => StreamId::Session(command.claim.session_id),
+            Self::AdvanceQueue(command) => StreamId::Session(command.session_id),
+            Self::PlaceHold(command) => StreamId::Session(command.session_id),
+            Self::ReleaseHold(command) => StreamId::Session(command.session_id),
+            Self::ExpireHolds(command) => StreamId::Session(command.session_id),
+            Self::Checkout(command) => StreamId::Session(command.session_id),
+            Self::RecordGatewaySession(command) => StreamId::Session(command.link.session_id),
+            Self::SettlePayment(command) => StreamId::Session(command.link.session_id),
+            Self::LeaseOutbox(command) => StreamId::Session(command.session_id),
+            Self::CompleteOutbox(command) => StreamId::Session(command.session_id),
+        }
+    }
+
+    /// In which order it is taken.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::RecordGatewaySession(_)
+            | Self::SettlePayment(_)
+            | Self::KeepCallback(_)
+            | Self::LeaseOutbox(_)
+            | Self::CompleteOutbox(_) => Class::Payment,
+            Self::ReleaseHold(_)
+            | Self::ExpireHolds(_)
+            | Self::SetRole(_)
+            | Self::CreateEvent(_)
+            | Self::UpdateEvent(_)
+            | Self::CreateSession(_)
+            | Self::UpdateSession(_)
+            | Self::ImportSeats(_)
+            | Self::AdvanceQueue(_) => Class::Release,
+            Self::PlaceHold(_) | Self::Checkout(_) => Class::Hold,
+            Self::JoinQueue(_) | Self::LeaveQueue(_) | Self::CreateUser(_) => Class::Queue,
+        }
+    }
+}

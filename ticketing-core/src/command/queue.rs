@@ -1,0 +1,80 @@
+//! The waiting room.
+
+use crate::{
+    audit::Caller,
+    clock::Timestamp,
+    ids::{SessionId, UserId},
+    waiting_room::{Place, QueuePolicy, Room, token::PlaceClaim},
+};
+
+/// Takes a place in the waiting room, or finds the one the user has.
+#[derive(Debug, Clone)]
+pub struct JoinQueue {
+    /// Who asks.
+    pub caller: Caller,
+    /// Whose waiting room.
+    pub session_id: SessionId,
+    /// For whom.
+    pub user_id: UserId,
+}
+
+/// A place, and the room it is in.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// The place.
+    pub place: Place,
+    /// Its room, as of this answer.
+    pub room: Room,
+    /// The session's policy.
+    pub policy: QueuePolicy,
+    /// The user had it already.
+    pub existing: bool,
+    /// When this was so.
+    pub at: Timestamp,
+}
+
+/// Why no place was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueRefusal {
+    /// There is no such session, or its event is not published.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// Sales have not opened.
+    #[error("this session is not on sale yet")]
+    NotOnSale,
+    /// Sales have closed.
+    #[error("the sale of this session has closed")]
+    SaleClosed,
+    /// Nothing is left that could come back.
+    #[error("this session is sold out")]
+    SoldOut,
+    /// The line is as long as its policy allows.
+    #[error("the waiting room is full")]
+    QueueFull,
+}
+
+/// Gives a place up.
+#[derive(Debug, Clone)]
+pub struct LeaveQueue {
+    /// Who asks.
+    pub caller: Caller,
+    /// The place, by its verified token.
+    pub claim: PlaceClaim,
+}
+
+/// Lets the frontier of a waiting room move on.
+#[derive(Debug, Clone)]
+pub struct AdvanceQueue {
+    /// Whose.
+    pub session_id: SessionId,
+}
+
+/// What a step of admission did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advanced {
+    /// How many were admitted.
+    pub admitted: u64,
+    /// Whether another step would find more to do at once.
+    pub more: bool,
+}
