@@ -9,11 +9,11 @@ use crate::config::{LogFormat, Profile, Sources};
 const AFTER_HELP: &str = "\
 Examples:
   ticketing-server --demo
-  ticketing-server --listen 0.0.0.0:8080 --store sqlite:///var/lib/ticketing/shop.db --config ticketing.toml
+  ticketing-server --config ticketing.toml --store sqlite://shop.db
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT
-  2  usage, or a configuration it cannot start with: one line on stderr names what is wrong
+  2  usage or configuration; one line on stderr names what is wrong
 
 Configuration keys: docs/configuration.md";
 

@@ -112,7 +112,7 @@ impl Show for SessionRow {
             ("hold TTL", format!("{} s", self.hold_ttl_seconds)),
             ("queue", self.queue.in_words()),
         ];
-        details.extend(unpublished(self.event_status, self.event_id).map(|text| ("event", text)));
+        details.extend(unpublished(self.event_status, self.event_id).map(|text| ("event status", text)));
         details
     }
 }

@@ -57,3 +57,17 @@ pub(super) enum Given {
     Itself,
     InFile,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_explained_in_the_documentation() {
+        let text = include_str!("../../../docs/configuration.md");
+        for (key, _) in KEYS {
+            let variable = key.to_uppercase().replace('.', "__");
+            assert!(text.contains(&format!("| `{key}` | `{variable}` |")), "{key} is missing");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
 
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
@@ -18,8 +18,8 @@ const LINES_MAX: usize = 16_384;
 /// Most bytes gathered for one write.
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// The migrations name each step that is done already at level info.
-const QUIET: &str = "refinery=warn,refinery_core=warn";
+/// Libraries that have a line for each step that was done already at level info.
+const QUIET: [&str; 2] = ["refinery=warn", "refinery_core=warn"];
 
 /// Keeps the log flowing. Dropped, it writes what is left.
 #[derive(Debug)]
@@ -39,9 +39,7 @@ enum Message {
 /// # Errors
 /// When the level is no filter, or a log has been started before.
 pub fn start(config: &LogConfig) -> Result<LogGuard, ConfigError> {
-    // What is given comes last, and so wins.
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.level));
-    let filter = filter.map_err(|error| ConfigError::invalid("log.level", &error.to_string()))?;
+    let filter = filter(&config.level)?;
     let (lines, received) = sync_channel(LINES_MAX);
     let writer = std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&received));
     let writer = writer.map_err(|error| ConfigError::invalid("log", &error.to_string()))?;
@@ -64,6 +62,17 @@ pub fn start(config: &LogConfig) -> Result<LogGuard, ConfigError> {
         tracing::error!(location, cause = panic.payload_as_str().unwrap_or_default(), "panic");
     }));
     Ok(LogGuard { lines: Some(lines), writer: Some(writer) })
+}
+
+/// `level` as a filter, and quieter where it says nothing of the quiet ones.
+fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
+    let filter = EnvFilter::try_new(level);
+    let filter = filter.map_err(|error| ConfigError::invalid("log.level", &error.to_string()))?;
+    let quiet_already = filter.max_level_hint().is_some_and(|most| most <= LevelFilter::WARN);
+    if quiet_already || level.contains("refinery") {
+        return Ok(filter);
+    }
+    Ok(QUIET.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive))
 }
 
 impl Drop for LogGuard {
@@ -135,5 +144,27 @@ impl Drop for Line<'_> {
         if !self.text.is_empty() && self.lines.try_send(Message::Line(std::mem::take(&mut self.text))).is_err() {
             metrics::log_line_dropped();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(level: &str, expected: &[&str]) {
+        let shown = filter(level).unwrap().to_string();
+        let mut directives: Vec<&str> = shown.split(',').collect();
+        directives.sort_unstable();
+        assert_eq!(directives, expected, "{level}");
+    }
+
+    #[test]
+    fn migrations_are_quiet_unless_they_are_asked_for() {
+        check("info", &["info", "refinery=warn", "refinery_core=warn"]);
+        check("refinery_core=info,warn", &["refinery_core=info", "warn"]);
+        check("error", &["error"]);
+        check("off", &["off"]);
+        assert!(filter("ticketing=loud").unwrap_err().to_string().starts_with("log.level "));
     }
 }

@@ -250,3 +250,29 @@ fn table() -> Table {
 fn millis(micros: u64) -> String {
     format!("{:.2} ms", micros as f64 / 1_000.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_broken_promise_turns_the_verdict() {
+        #[track_caller]
+        fn check(complaints: Vec<String>, expected: &str) {
+            let mut tally = Tally::new();
+            let stock = Stock { total: 5, available: 0, held: 0, sold: 5 };
+            tally.add(&[], Duration::from_secs(1), stock, Shown { taken_max: 5, complaints });
+            let verified = verify::Report { sessions: 1, ..verify::Report::default() };
+            assert_eq!(tally.finish(7, verified).verdict(), expected);
+        }
+        check(
+            Vec::new(),
+            "PASS: 0 holds acknowledged, never more than 5 of 5 tickets at any instant, verify clean (1 record)",
+        );
+        check(
+            vec!["I1: two of one".to_owned()],
+            "FAIL: 1 promise broken as seen by the buyers, 0 invariants as seen by verify; 0 holds acknowledged, up to 5 \
+             of 5 tickets at one instant; the same buyers come with --seed 7",
+        );
+    }
+}
