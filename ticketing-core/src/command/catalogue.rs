@@ -9,7 +9,7 @@ use crate::{
     ids::{EventId, SessionId},
     money::Money,
     seat::SeatId,
-    session::{SaleStatus, SessionKind},
+    session::{SaleStatus, SessionKind, limits},
     waiting_room::QueuePolicy,
 };
 
@@ -47,28 +47,24 @@ pub struct UpdateEvent {
     pub status: Option<EventStatus>,
 }
 
-/// Creates a session.
+/// A session to be made. [`NewSession::of`] fills in the defaults.
 #[derive(Debug, Clone)]
-pub struct CreateSession {
-    /// Who asks.
-    pub caller: Caller,
-    /// The session's name.
-    pub id: SessionId,
+pub struct NewSession {
     /// Of which event.
     pub event_id: EventId,
     /// When the doors open.
     pub start_at: Timestamp,
-    /// When sales open.
+    /// Sales open then, at the earliest.
     pub sales_open_at: Option<Timestamp>,
-    /// When they close.
+    /// Sales end then, at the latest.
     pub sales_close_at: Option<Timestamp>,
     /// How stock is counted.
     pub kind: SessionKind,
-    /// Stock of a quantity session; a seated one starts with none and gets it with its seats.
+    /// Stock of a quantity session; 0 for a seated one.
     pub total_stock: i64,
     /// Price of one ticket.
     pub price: Money,
-    /// Most tickets one user may have.
+    /// Most tickets one user may hold and have bought together.
     pub max_per_user: u32,
     /// How long a hold lives.
     pub hold_ttl_seconds: u32,
@@ -76,6 +72,37 @@ pub struct CreateSession {
     pub status: SaleStatus,
     /// How the waiting room admits.
     pub queue: QueuePolicy,
+}
+
+impl NewSession {
+    /// A session that sells `total_stock` tickets by number at `price` as soon as it is made, with
+    /// every other setting at its default.
+    pub fn of(event_id: EventId, start_at: Timestamp, total_stock: i64, price: Money) -> Self {
+        Self {
+            event_id,
+            start_at,
+            sales_open_at: None,
+            sales_close_at: None,
+            kind: SessionKind::Quantity,
+            total_stock,
+            price,
+            max_per_user: limits::PER_USER_DEFAULT,
+            hold_ttl_seconds: limits::HOLD_TTL_SECONDS_DEFAULT,
+            status: SaleStatus::Open,
+            queue: QueuePolicy::default(),
+        }
+    }
+}
+
+/// Creates a session.
+#[derive(Debug, Clone)]
+pub struct CreateSession {
+    /// Who asks.
+    pub caller: Caller,
+    /// The session's name.
+    pub id: SessionId,
+    /// What it is to be.
+    pub new: NewSession,
 }
 
 /// Changes a session; `None` leaves a field as it is.

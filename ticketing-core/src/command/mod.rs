@@ -11,7 +11,8 @@ mod user;
 
 pub use self::{
     catalogue::{
-        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, SessionPatch, UpdateEvent, UpdateSession,
+        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, NewSession, SessionPatch, UpdateEvent,
+        UpdateSession,
     },
     hold::{ExpireHolds, HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal, Swept},
     payment::{

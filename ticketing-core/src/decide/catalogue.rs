@@ -67,22 +67,23 @@ pub(super) fn update_event(context: &mut Context<'_>, command: &UpdateEvent) -> 
 
 /// Creates a session and its empty waiting room.
 pub(super) fn create_session(context: &mut Context<'_>, command: &CreateSession) -> Verdict<Session, CatalogueRefusal> {
-    if context.snapshot.events.get(&command.event_id)?.is_none() {
+    let new = &command.new;
+    if context.snapshot.events.get(&new.event_id)?.is_none() {
         return refuse(CatalogueRefusal::EventNotFound);
     }
     let mut session = Session {
         id: command.id,
-        event_id: command.event_id,
-        start_at: command.start_at,
-        sales_open_at: command.sales_open_at,
-        sales_close_at: command.sales_close_at,
-        kind: command.kind,
-        stock: Stock::new(command.total_stock),
-        price: command.price,
-        max_per_user: command.max_per_user,
-        hold_ttl_seconds: command.hold_ttl_seconds,
-        status: command.status,
-        queue: command.queue.clone(),
+        event_id: new.event_id,
+        start_at: new.start_at,
+        sales_open_at: new.sales_open_at,
+        sales_close_at: new.sales_close_at,
+        kind: new.kind,
+        stock: Stock::new(new.total_stock),
+        price: new.price,
+        max_per_user: new.max_per_user,
+        hold_ttl_seconds: new.hold_ttl_seconds,
+        status: new.status,
+        queue: new.queue.clone(),
         version: 0,
         created_at: context.now,
         updated_at: context.now,

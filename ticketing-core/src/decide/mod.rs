@@ -138,7 +138,7 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
     match command {
         Command::CreateUser(c) => reads.push(Read::UserByEmail(c.email.clone())),
         Command::SetRole(c) => reads.push(Read::User(c.user_id)),
-        Command::CreateSession(c) => reads.push(Read::Event(c.event_id)),
+        Command::CreateSession(c) => reads.push(Read::Event(c.new.event_id)),
         Command::JoinQueue(c) => reads.push(Read::PlaceOfUser(c.session_id, c.user_id)),
         Command::LeaveQueue(c) => reads.push(Read::Place(c.claim.session_id, c.claim.number)),
         Command::PlaceHold(c) => {

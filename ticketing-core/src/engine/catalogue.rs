@@ -16,16 +16,14 @@ use crate::{
     audit::Caller,
     clock::Timestamp,
     command::{
-        CatalogueRefusal, CreateEvent, CreateSession, CreateUser, ImportSeats, NewSeat, SessionPatch, SetRole,
-        UpdateEvent, UpdateSession, UserRefusal,
+        CatalogueRefusal, CreateEvent, CreateSession, CreateUser, ImportSeats, NewSeat, NewSession, SessionPatch,
+        SetRole, UpdateEvent, UpdateSession, UserRefusal,
     },
     event::{Event, EventStatus},
     ids::{EventId, SessionId, UserId},
-    money::Money,
-    session::{SaleStatus, Session, SessionKind, limits},
+    session::Session,
     store::{SessionView, StoreError},
     user::{Email, Role, User, password::PasswordHash},
-    waiting_room::QueuePolicy,
 };
 
 /// An account to be made.
@@ -56,53 +54,6 @@ impl NewEvent {
     /// An event that everyone sees as soon as it is made, and that says nothing but its title yet.
     pub fn published(title: impl Into<String>) -> Self {
         Self { title: title.into(), description: String::new(), venue: String::new(), status: EventStatus::Published }
-    }
-}
-
-/// A session to be made. [`NewSession::of`] fills in the defaults.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// Of which event.
-    pub event_id: EventId,
-    /// When the doors open.
-    pub start_at: Timestamp,
-    /// Sales open then, at the earliest.
-    pub sales_open_at: Option<Timestamp>,
-    /// Sales end then, at the latest.
-    pub sales_close_at: Option<Timestamp>,
-    /// How stock is counted.
-    pub kind: SessionKind,
-    /// Stock of a quantity session; 0 for a seated one.
-    pub total_stock: i64,
-    /// Price of one ticket.
-    pub price: Money,
-    /// Most tickets one user may hold and have bought together.
-    pub max_per_user: u32,
-    /// How long a hold lives.
-    pub hold_ttl_seconds: u32,
-    /// The organiser's intent.
-    pub status: SaleStatus,
-    /// How the waiting room admits.
-    pub queue: QueuePolicy,
-}
-
-impl NewSession {
-    /// A session that sells `total_stock` tickets by number at `price` as soon as it is made, with
-    /// every other setting at its default.
-    pub fn of(event_id: EventId, start_at: Timestamp, total_stock: i64, price: Money) -> Self {
-        Self {
-            event_id,
-            start_at,
-            sales_open_at: None,
-            sales_close_at: None,
-            kind: SessionKind::Quantity,
-            total_stock,
-            price,
-            max_per_user: limits::PER_USER_DEFAULT,
-            hold_ttl_seconds: limits::HOLD_TTL_SECONDS_DEFAULT,
-            status: SaleStatus::Open,
-            queue: QueuePolicy::default(),
-        }
     }
 }
 
@@ -157,22 +108,8 @@ impl Ticketing {
         caller: Caller,
         new: NewSession,
     ) -> Result<Session, EngineError<CatalogueRefusal>> {
-        let command = CreateSession {
-            caller,
-            id: SessionId::from_uuid(self.uuid()),
-            event_id: new.event_id,
-            start_at: new.start_at,
-            sales_open_at: new.sales_open_at,
-            sales_close_at: new.sales_close_at,
-            kind: new.kind,
-            total_stock: new.total_stock,
-            price: new.price,
-            max_per_user: new.max_per_user,
-            hold_ttl_seconds: new.hold_ttl_seconds,
-            status: new.status,
-            queue: new.queue,
-        };
-        self.ask(command).await
+        let id = SessionId::from_uuid(self.uuid());
+        self.ask(CreateSession { caller, id, new }).await
     }
 
     /// Changes a session.

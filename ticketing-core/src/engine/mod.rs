@@ -10,13 +10,14 @@ mod workers;
 use std::sync::Arc;
 
 pub use self::{
-    catalogue::{NewEvent, NewSession, NewUser},
+    catalogue::{NewEvent, NewUser},
     error::{EngineError, QueueStatusRefusal},
     payments::{CallbackOutcome, CheckoutRequest, OpenCheckout},
     queue::{QueueState, QueueStatus},
     sales::{HoldRequest, SessionStats},
     workers::TickReport,
 };
+pub use crate::command::NewSession;
 use crate::{
     audit::AuditKey,
     batcher::{BatchSettings, Batcher, Spawn, TokioSpawn},

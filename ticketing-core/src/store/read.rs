@@ -9,7 +9,7 @@ use crate::{
     ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, UserId},
     order::Order,
     outbox::OutboxMessage,
-    payment::{Callback, GatewayPaymentId, Payment},
+    payment::{Callback, Payment},
     seat::{Seat, SeatId},
     session::Session,
     user::{Email, User},
@@ -62,8 +62,6 @@ pub enum Read {
     Order(SessionId, OrderId),
     /// A payment.
     Payment(SessionId, PaymentId),
-    /// The payment the gateway knows by this name.
-    PaymentByGateway(GatewayPaymentId),
     /// A kept callback.
     Callback(CallbackId),
     /// A message of the outbox.

@@ -10,10 +10,10 @@ use crate::{
     audit::{AuditRecord, Stream},
     event::Event,
     hold::{Hold, HoldStatus},
-    ids::{HoldId, PaymentId, SessionId, UserId},
+    ids::{HoldId, SessionId, UserId},
     order::Order,
     outbox::OutboxMessage,
-    payment::{Callback, GatewayPaymentId, Payment},
+    payment::{Callback, Payment},
     seat::Seat,
     session::Session,
     ticket::Ticket,
@@ -143,7 +143,6 @@ pub struct Snapshot {
     audit: Vec<AuditRecord>,
     by_email: FixedMap<Email, Option<UserId>>,
     by_email_new: FixedMap<Email, UserId>,
-    by_gateway: FixedMap<GatewayPaymentId, Option<(SessionId, PaymentId)>>,
     of_user: FixedMap<(SessionId, UserId), Vec<HoldId>>,
     of_user_new: FixedMap<(SessionId, UserId), Vec<HoldId>>,
     place_of_user: FixedMap<(SessionId, UserId), Option<u64>>,
@@ -159,14 +158,6 @@ impl Snapshot {
         self.by_email.insert(email, found.as_ref().map(|user| user.id));
         if let Some(user) = found {
             self.users.load(user.id, Some(user));
-        }
-    }
-
-    /// Takes in what [`Read::PaymentByGateway`] found.
-    pub fn load_payment_by_gateway(&mut self, name: GatewayPaymentId, found: Option<Payment>) {
-        self.by_gateway.insert(name, found.as_ref().map(Record::key));
-        if let Some(payment) = found {
-            self.payments.load(payment.key(), Some(payment));
         }
     }
 
@@ -222,7 +213,6 @@ impl Snapshot {
             }
             Read::Order(session, order) => self.orders.is_loaded(&(*session, *order)),
             Read::Payment(session, payment) => self.payments.is_loaded(&(*session, *payment)),
-            Read::PaymentByGateway(name) => self.by_gateway.contains_key(name),
             Read::Callback(id) => self.callbacks.is_loaded(id),
             Read::Outbox(session, message) => self.outbox.is_loaded(&(*session, *message)),
         }

@@ -54,11 +54,6 @@ fn answer(connection: &Connection, snapshot: &mut Snapshot, read: &Read) -> rusq
             snapshot.load_user_by_email(email.clone(), found);
             Ok(())
         }
-        Read::PaymentByGateway(name) => {
-            let found = one(connection, payments::BY_GATEWAY, [name.as_str()])?;
-            snapshot.load_payment_by_gateway(name.clone(), found);
-            Ok(())
-        }
         Read::PlaceOfUser(session, user) => {
             let found = one(connection, places::OF_USER, params![session.bytes(), user.bytes()])?;
             snapshot.load_place_of_user(*session, *user, found);

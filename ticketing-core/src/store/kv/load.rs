@@ -60,7 +60,6 @@ fn lookup(read: &Read) -> Lookup {
         }
         Read::Order(session, order) => get(keys::order(session, order)),
         Read::Payment(session, payment) => get(keys::payment(session, payment)),
-        Read::PaymentByGateway(name) => Lookup::Follow(keys::gateway(name.as_str()).only()),
         Read::Callback(id) => get(keys::callback(id)),
         Read::Outbox(session, message) => get(keys::outbox(session, message)),
     }
@@ -104,11 +103,6 @@ impl Loaded {
             Read::UserByEmail(email) => {
                 let found = self.decode(pairs)?.pop();
                 self.snapshot.load_user_by_email(email.clone(), found);
-                Ok(())
-            }
-            Read::PaymentByGateway(name) => {
-                let found = self.decode(pairs)?.pop();
-                self.snapshot.load_payment_by_gateway(name.clone(), found);
                 Ok(())
             }
             Read::PlaceOfUser(session, user) => {

@@ -21,7 +21,6 @@ pub async fn what_is_not_there_is_loaded_as_absent(bench: Bench) {
     let (user, hold, order, payment) =
         (records::user(1), records::hold(1, 1), records::order(1, 1), records::payment(1, 1));
     let place = records::place(1, 7, PlaceState::In);
-    let name = TestGateway::name_of(payment.id);
     let reads = vec![
         Read::Stream(crate::audit::StreamId::Users),
         Read::User(user.id),
@@ -38,7 +37,6 @@ pub async fn what_is_not_there_is_loaded_as_absent(bench: Bench) {
         Read::EarliestHolds { session_id: here, limit: 10 },
         Read::Order(here, order.id),
         Read::Payment(here, payment.id),
-        Read::PaymentByGateway(name),
         Read::Callback(records::callback(1).id),
         Read::Outbox(here, records::message(1, 1).id),
     ];
@@ -186,12 +184,7 @@ pub async fn a_payment_is_found_by_the_gateway_s_name(bench: Bench) {
         .await;
     let payment = records::payment(2, 1);
     let name = TestGateway::name_of(payment.id);
-    assert_eq!(bench.store.payment_by_gateway(name.clone()).await.unwrap().as_ref(), Some(&payment));
+    assert_eq!(bench.store.payment_by_gateway(name).await.unwrap().as_ref(), Some(&payment));
     let unnamed = TestGateway::name_of(records::payment(4, 1).id);
     assert_eq!(bench.store.payment_by_gateway(unnamed).await.unwrap(), None);
-    bench
-        .see(vec![Read::PaymentByGateway(name)], move |snapshot| {
-            assert_eq!(snapshot.payments.get(&(session().id, payment.id)), Ok(Some(&payment)));
-        })
-        .await;
 }
