@@ -76,7 +76,7 @@ pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
     let metrics = Metrics::install().map_err(StartupError)?;
     let (listener, address) = bind(&config.server.listen).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let store = open(&config.store.url, Arc::clone(&clock)).await?;
+    let store = open(&config.store.url).await?;
     let secrets = configured(&config)?;
     let public_url = public_url(&config, address);
     let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
@@ -148,9 +148,9 @@ async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), StartupError> {
     Ok((listener, address))
 }
 
-async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, StartupError> {
+async fn open(url: &str) -> Result<Arc<dyn Backend>, StartupError> {
     let failed = |error: &dyn std::fmt::Display| StartupError(format!("store.url (--store): {error}"));
-    let (owned, options) = (url.to_owned(), OpenOptions { clock, role: Role::Server, create: true });
+    let (owned, options) = (url.to_owned(), OpenOptions::new(Role::Server));
     let opened = tokio::task::spawn_blocking(move || ticketing_store::open(&owned, options)).await;
     let store = opened.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     store.migrate().await.map_err(|error| failed(&error))?;

@@ -53,8 +53,9 @@ pub enum Role {
 /// How to open a store.
 #[derive(Clone)]
 pub struct OpenOptions {
-    /// Who tells the time.
-    pub clock: Arc<dyn Clock>,
+    /// Who tells the time. `None`: the store's own authority, which is this process's clock, carried on
+    /// by the monotonic one, for a file and the server's for a database that several nodes share.
+    pub clock: Option<Arc<dyn Clock>>,
     /// Who opens it.
     pub role: Role,
     /// Make the file when there is none. Its tables come with [`Schema::migrate`](ticketing_core::store::Schema::migrate).
@@ -62,9 +63,14 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// The system's clock; makes the file when there is none.
+    /// The store's own clock; makes the file when there is none.
     pub fn new(role: Role) -> Self {
-        Self { clock: Arc::new(SystemClock::new()), role, create: true }
+        Self { clock: None, role, create: true }
+    }
+
+    /// The clock of a store that has none of its own.
+    fn local_clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()))
     }
 }
 
@@ -125,6 +131,6 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Backend>, OpenErr
         StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(&path, options)?)),
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite(_) => Err(UrlError::NotBuiltIn("sqlite".to_owned()).into()),
-        StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.clock))),
+        StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.local_clock()))),
     }
 }

@@ -20,7 +20,7 @@ async fn takes(store: Arc<dyn Backend>, clock: Arc<SimClock>, steps: &[Step]) ->
 async fn sqlite_takes(steps: &[Step]) -> Vec<(Seen, Books)> {
     let clock = Arc::new(SimClock::new());
     let directory = tempfile::tempdir().unwrap();
-    let options = OpenOptions { clock: Arc::clone(&clock) as _, ..OpenOptions::new(Role::Server) };
+    let options = OpenOptions { clock: Some(Arc::clone(&clock) as _), ..OpenOptions::new(Role::Server) };
     let store = SqliteStore::open(&directory.path().join("walk.db"), options).unwrap();
     takes(Arc::new(store), clock, steps).await
 }

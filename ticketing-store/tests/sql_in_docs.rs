@@ -12,7 +12,7 @@ async fn every_query_of_the_docs_runs_and_finds_nothing_on_a_sound_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.db");
     let clock = Arc::new(SimClock::new());
-    let options = OpenOptions { clock: Arc::clone(&clock) as _, ..OpenOptions::new(Role::Server) };
+    let options = OpenOptions { clock: Some(Arc::clone(&clock) as _), ..OpenOptions::new(Role::Server) };
     let store = ticketing_store::open(&format!("sqlite://{}", path.display()), options).unwrap();
     let harness = Harness::over(store, clock).await;
     harness.session(10).await;

@@ -13,7 +13,7 @@ use crate::error::SimError;
 /// # Errors
 /// [`SimError`] says what is wrong with the store or its secrets.
 pub async fn open(url: &str, clock: Arc<dyn Clock>, gateway: Arc<SimGateway>) -> Result<Ticketing, SimError> {
-    let options = OpenOptions { clock: Arc::clone(&clock), ..OpenOptions::new(Role::Tool) };
+    let options = OpenOptions { clock: Some(Arc::clone(&clock)), ..OpenOptions::new(Role::Tool) };
     let store = ticketing_store::open(url, options).map_err(|error| {
         let text = error.to_string();
         match error {

@@ -71,11 +71,12 @@ impl SqliteStore {
         };
         schema::admit(&path).map_err(|source| OpenError::Store { path: path.clone(), source })?;
         let io = |source| OpenError::Io { path: path.clone(), source };
+        let clock = options.local_clock();
         Ok(Self {
-            writer: Writer::start(path.clone(), Arc::clone(&options.clock)).map_err(io)?,
+            writer: Writer::start(path.clone(), Arc::clone(&clock)).map_err(io)?,
             readers: Readers::start(&path).map_err(io)?,
             revision: Revision::new(path.clone()),
-            clock: options.clock,
+            clock,
             path,
             _server: server,
         })

@@ -38,7 +38,7 @@ impl Place {
     }
 
     pub fn options(&self, role: Role) -> OpenOptions {
-        OpenOptions { clock: self.clock.clone(), role, create: true }
+        OpenOptions { clock: Some(self.clock.clone()), role, create: true }
     }
 
     pub fn open(&self, role: Role) -> SqliteStore {
