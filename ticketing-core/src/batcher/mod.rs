@@ -1,26 +1,29 @@
-//! Group commit: commands queue in lanes, and each lane writes everything that gathered while its
-//! last batch was being committed.
+//! Group commit: commands queue by stream, and each lane writes what gathered while the last
+//! batches were being committed.
 //!
-//! There is no timer. An idle lane writes a command at once; a busy one writes up to
+//! There is no timer. An idle engine writes a command at once; a busy one writes up to
 //! [`BatchSettings::batch_len_max`] together. A command that was queued runs to its end whether or
 //! not anybody still waits for its answer.
+//!
+//! A lane is a batch that the store can write beside others ([`Store::lanes`]); no stream has one of
+//! its own. A free lane takes what is ready next: a hot stream alone, cool ones together. A stream
+//! with a batch in flight is not ready, so it occupies one lane at most, and what waits for it makes
+//! no other stream wait. Where there is one lane, it takes everything.
 
 #[cfg(all(test, ticketing_loom))]
 mod loom_tests;
 mod queue;
+mod ready;
 mod slot;
 mod writer;
 
-use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
 
 use self::{
-    queue::{LaneQueue, PushError},
+    queue::{Batch, PushError, StreamQueue},
     slot::{Completer, Completion, slot},
     writer::Writer,
 };
@@ -58,18 +61,51 @@ impl Spawn for TokioSpawn {
     }
 }
 
-/// Bounds of the batcher.
+/// Bounds of the batcher, each at least 1.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSettings {
     /// Most commands in one batch.
     pub batch_len_max: usize,
-    /// Most commands of one class waiting in one lane; more are refused at once.
+    /// Most commands of one class waiting for one stream; more are refused at once.
     pub class_len_max: usize,
+    /// Most commands waiting for all streams together; more are refused at once.
+    pub waiting_len_max: usize,
+    /// From how many commands on, waiting or in its last batch, a stream is hot: where there are
+    /// several lanes, it is taken alone.
+    pub hot_len_min: usize,
+    /// Most cool streams in one batch where there are several lanes. Each is one more lock that
+    /// another node may hold.
+    pub shared_streams_max: usize,
+    /// Most commands in a batch of cool streams where there are several lanes.
+    pub shared_len_max: usize,
 }
 
 impl Default for BatchSettings {
     fn default() -> Self {
-        Self { batch_len_max: 1_024, class_len_max: 16_384 }
+        Self {
+            batch_len_max: 1_024,
+            class_len_max: 16_384,
+            waiting_len_max: 65_536,
+            hot_len_min: 32,
+            shared_streams_max: 64,
+            shared_len_max: 256,
+        }
+    }
+}
+
+impl BatchSettings {
+    /// What they come to with so many workers.
+    fn for_workers(self, workers: usize) -> Self {
+        let batch_len_max = self.batch_len_max.max(1);
+        if workers > 1 {
+            let shared_streams_max = self.shared_streams_max.max(1);
+            let shared_len_max = self.shared_len_max.clamp(1, batch_len_max);
+            Self { batch_len_max, shared_streams_max, shared_len_max, ..self }
+        } else {
+            // Whatever a batch left behind would wait for it all the same: one commit for all is the speed.
+            let (hot_len_min, shared_streams_max) = (usize::MAX, usize::MAX);
+            Self { batch_len_max, hot_len_min, shared_streams_max, shared_len_max: batch_len_max, ..self }
+        }
     }
 }
 
@@ -77,7 +113,7 @@ impl Default for BatchSettings {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// Its lane is full; nothing was done.
+    /// Too much waits; nothing was done.
     #[error("the engine is overloaded")]
     Overloaded,
     /// The engine takes no more commands; nothing was done.
@@ -99,16 +135,12 @@ struct Request {
     reply: Completer<Answer>,
 }
 
-/// The lanes of one engine.
+/// The queue and the lanes of one engine.
 #[derive(Debug)]
 pub struct Batcher {
-    lanes: Vec<Lane>,
-}
-
-#[derive(Debug)]
-struct Lane {
-    queue: Arc<LaneQueue<Request>>,
-    ended: tokio::sync::watch::Receiver<bool>,
+    queue: Arc<StreamQueue<Request>>,
+    /// Each lane's worker holds a receiver.
+    running: watch::Sender<()>,
 }
 
 impl Batcher {
@@ -121,24 +153,18 @@ impl Batcher {
         spawn: &dyn Spawn,
         settings: BatchSettings,
     ) -> Self {
-        let lane = |_| {
-            let queue = Arc::new(LaneQueue::<Request>::new(settings.class_len_max));
-            let (end, ended) = tokio::sync::watch::channel(false);
-            let writer = Writer::new(Arc::clone(&store), Arc::clone(&rules), Arc::clone(&ids), Arc::clone(&clock));
-            let requests = Arc::clone(&queue);
+        let lanes = store.lanes().max(1);
+        let queue = Arc::new(StreamQueue::new(settings, lanes));
+        let writer = Arc::new(Writer::new(store, rules, ids, clock));
+        let running = watch::Sender::new(());
+        for lane in 0..lanes {
+            let (queue, writer, running) = (Arc::clone(&queue), Arc::clone(&writer), running.subscribe());
             spawn.spawn(Box::pin(async move {
-                while let Some(batch) = requests.take(settings.batch_len_max).await {
-                    metrics::gauge!("ticketing_lane_length").set(requests.len() as f64);
-                    // A defect in a store must not end the lane. Whoever waited is told by the reply that was dropped.
-                    if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
-                        tracing::error!("writing a batch panicked");
-                    }
-                }
-                end.send_replace(true);
+                write_batches(lane, &queue, &writer).await;
+                drop(running);
             }));
-            Lane { queue, ended }
-        };
-        Self { lanes: (0..store.lanes().max(1)).map(lane).collect() }
+        }
+        Self { queue, running }
     }
 
     /// Queues `command` and waits for its answer. Once queued it runs to its end, even when this
@@ -155,18 +181,13 @@ impl Batcher {
 
     /// Takes no more commands, and waits until those that were queued are written.
     pub async fn shutdown(&self) {
-        for lane in &self.lanes {
-            lane.queue.close();
-        }
-        for lane in &self.lanes {
-            // An error means that the worker is gone, which is what is waited for.
-            let _ = lane.ended.clone().wait_for(|ended| *ended).await;
-        }
+        self.queue.close();
+        self.running.closed().await;
     }
 
     /// How many commands wait.
     pub fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.queue.len()).sum()
+        self.queue.len()
     }
 
     /// Whether none waits.
@@ -175,14 +196,24 @@ impl Batcher {
     }
 
     fn submit(&self, command: Command) -> Result<Completion<Answer>, SubmitError> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(command.stream());
-        let lane = &self.lanes[(hash % self.lanes.len() as u64) as usize];
+        let (stream, class) = (command.stream(), command.class());
         let (reply, completion) = slot();
-        let class = command.class();
-        lane.queue.push(class, Request { command, reply }).map_err(|refused| match refused {
+        self.queue.push(stream, class, Request { command, reply }).map_err(|refused| match refused {
             PushError::Full => SubmitError::Overloaded,
             PushError::Closed => SubmitError::ShuttingDown,
         })?;
         Ok(completion)
+    }
+}
+
+/// The worker of one lane. Ends when the queue is closed and nothing waits.
+async fn write_batches(lane: usize, queue: &StreamQueue<Request>, writer: &Writer) {
+    while let Some(Batch { items, left, flight }) = queue.take(lane).await {
+        metrics::gauge!("ticketing_lane_length").set(left as f64);
+        // A defect in a store must not end the lane. Whoever waited is told by the reply that was dropped.
+        if AssertUnwindSafe(writer.write(items)).catch_unwind().await.is_err() {
+            tracing::error!("writing a batch panicked");
+        }
+        drop(flight);
     }
 }
