@@ -29,6 +29,12 @@
 pub mod secrets;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod decision;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod url;
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
@@ -119,9 +125,10 @@ pub enum OpenError {
     },
 }
 
-/// Opens the store that `url` names: `sqlite://PATH` or `memory://`.
+/// Opens the store that `url` names: `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory://`.
 ///
-/// Does not migrate. Blocks for as long as the file system takes; needs no async runtime.
+/// Does not migrate. Blocks for as long as the file system takes; needs no async runtime. A server is
+/// connected to when the store is first asked for something, and that needs the tokio runtime.
 ///
 /// # Errors
 /// [`OpenError`] says in one line what is wrong with the URL or the file.
@@ -131,6 +138,10 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Backend>, OpenErr
         StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(&path, options)?)),
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite(_) => Err(UrlError::NotBuiltIn("sqlite".to_owned()).into()),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(&url, options)?)),
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => Err(UrlError::NotBuiltIn("postgres".to_owned()).into()),
         StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.local_clock()))),
     }
 }

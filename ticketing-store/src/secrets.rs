@@ -1,28 +1,23 @@
-//! The secrets of a local installation, kept in a file beside its store and never in it.
+//! The secrets of an installation, kept in a file beside its store and never in it.
 
 mod environment;
+mod file;
+mod place;
 mod seed;
 
 use std::{
-    ffi::OsString,
-    fmt, fs,
-    io::{self, Write as _},
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use ticketing_core::engine::Keys;
 
-use self::seed::unhex;
 pub use self::seed::{SeedError, parse_seed};
 use crate::url::{StoreUrl, UrlError};
 
 /// Shortest secret, in bytes.
 pub const BYTES_MIN: usize = 32;
-
-const HEADER: &str = "# Secrets of this ticketing store. Whoever reads them can forge logins, tickets and payments.\n\
-     # Keep them with the store's backups: without audit_key the audit log cannot be verified.\n";
 
 /// What a server and its command line sign and verify with.
 ///
@@ -106,24 +101,41 @@ pub enum SecretsError {
 }
 
 impl Secrets {
-    /// Reads the secrets beside the store, making them first if there are none: `<path>.secrets.toml`,
-    /// mode 0600. Processes that start at once end with the same file. `memory://` gets fresh ones.
+    /// Reads the secrets beside the store, making them first if there are none: `<path>.secrets.toml`
+    /// for a file; for a database, which has nothing beside it, `<database>.secrets.toml` in the working
+    /// directory. Mode 0600. Processes that start at once end with the same file. `memory://` gets fresh
+    /// ones.
+    ///
+    /// Every node of one database needs the same: give each the file of the first.
     ///
     /// # Errors
     /// [`SecretsError`] names the file and what is wrong with it.
     pub fn load_or_create(store_url: &str) -> Result<Self, SecretsError> {
         match store_url.parse()? {
             StoreUrl::Memory => Self::generate().map_err(SecretsError::Randomness),
-            StoreUrl::Sqlite(database) => {
-                let path = path_beside(&database);
-                match read(&path) {
-                    Err(SecretsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                        create(&path)?;
-                        read(&path)
-                    }
-                    found => found,
+            StoreUrl::Sqlite(database) => Self::load_or_create_in(&place::beside(&database)),
+            StoreUrl::Postgres(url) => {
+                let file = place::of_database(&url);
+                if !file.exists() {
+                    let file = file.display();
+                    tracing::warn!("secrets are made in {file}: give every node of the database this one file");
                 }
+                Self::load_or_create_in(&file)
             }
+        }
+    }
+
+    /// Reads the secrets in `file`, making them first if there is none, as [`Secrets::load_or_create`] does.
+    ///
+    /// # Errors
+    /// [`SecretsError`] names the file and what is wrong with it.
+    pub fn load_or_create_in(file: &Path) -> Result<Self, SecretsError> {
+        match file::read(file) {
+            Err(SecretsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                file::create(file)?;
+                file::read(file)
+            }
+            found => found,
         }
     }
 
@@ -169,15 +181,6 @@ impl Secrets {
     }
 }
 
-/// Where the secrets of the store at `database` are.
-fn path_beside(database: &Path) -> PathBuf {
-    // The file's one true name: whoever reaches it by a symbolic link must find the same secrets.
-    let database = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
-    let mut name = OsString::from(database);
-    name.push(".secrets.toml");
-    name.into()
-}
-
 fn is_weak(bytes: &[u8]) -> bool {
     bytes.len() < BYTES_MIN || bytes.iter().all(|byte| *byte == bytes[0])
 }
@@ -190,82 +193,4 @@ fn random_hex() -> Result<String, getrandom::Error> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnFile {
-    jwt_secret: SecretString,
-    audit_key: SecretString,
-    queue_token_key: SecretString,
-    webhook_secret: SecretString,
-    ticket_signing_seed: SecretString,
-}
-
-fn read(path: &Path) -> Result<Secrets, SecretsError> {
-    let text = fs::read_to_string(path).map_err(|source| SecretsError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    let garbled = |detail| SecretsError::Garbled { path: path.to_owned(), detail };
-    // Only the message: the whole error would print the line it stumbled over.
-    let on_file: OnFile = toml::from_str(&text).map_err(|error| garbled(error.message().to_owned()))?;
-    let seed = unhex(on_file.ticket_signing_seed.expose_secret())
-        .ok_or_else(|| garbled("ticket_signing_seed is not 64 hexadecimal digits".to_owned()))?;
-    let secrets = Secrets {
-        jwt_secret: on_file.jwt_secret,
-        audit_key: on_file.audit_key,
-        queue_token_key: on_file.queue_token_key,
-        webhook_secret: on_file.webhook_secret,
-        ticket_signing_seed: seed,
-    };
-    match secrets.check() {
-        Ok(()) => Ok(secrets),
-        Err(weak) => Err(SecretsError::Weak { path: path.to_owned(), weak }),
-    }
-}
-
-/// Writes fresh secrets under a name of this process's own and then gives the file its real name,
-/// unless somebody was faster: nobody ever reads half a file.
-fn create(path: &Path) -> Result<(), SecretsError> {
-    let secrets = Secrets::generate().map_err(SecretsError::Randomness)?;
-    let mut draft = OsString::from(path);
-    draft.push(format!(".{}.new", random_hex().map_err(SecretsError::Randomness)?));
-    let draft = PathBuf::from(draft);
-    let published = write_draft(&draft, &secrets).and_then(|()| match fs::hard_link(&draft, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    });
-    let removed = fs::remove_file(&draft);
-    let synced = published.and(removed).and_then(|()| sync_folder(path));
-    synced.map_err(|source| SecretsError::File { action: "make", path: path.to_owned(), source })
-}
-
-fn write_draft(draft: &Path, secrets: &Secrets) -> io::Result<()> {
-    let mut options = fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(draft)?;
-    let Secrets { jwt_secret, audit_key, queue_token_key, webhook_secret, ticket_signing_seed } = secrets;
-    let text = format!(
-        "{HEADER}jwt_secret = \"{}\"\naudit_key = \"{}\"\nqueue_token_key = \"{}\"\nwebhook_secret = \"{}\"\n\
-         ticket_signing_seed = \"{}\"\n",
-        jwt_secret.expose_secret(),
-        audit_key.expose_secret(),
-        queue_token_key.expose_secret(),
-        webhook_secret.expose_secret(),
-        hex(ticket_signing_seed),
-    );
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-/// Makes the new name durable: a store whose secrets are lost in a crash cannot verify its own log.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
-        _ => fs::File::open(".")?.sync_all(),
-    }
 }

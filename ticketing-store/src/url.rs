@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum UrlError {
     /// It is not of the form `scheme://…`.
-    #[error("a store URL looks like sqlite://PATH or memory://, this one has no `://`")]
+    #[error("a store URL looks like sqlite://PATH, postgres://USER@HOST/DATABASE or memory://, this one has no `://`")]
     NoScheme,
     /// Nothing is known by this scheme.
-    #[error("`{0}://` is no kind of store: use sqlite://PATH or memory://")]
+    #[error("`{0}://` is no kind of store: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://")]
     UnknownScheme(String),
     /// The scheme is known; the store is not part of this program.
-    #[error("`{0}://` stores are not built into this program: use sqlite://PATH or memory://")]
+    #[error("`{0}://` stores are not built into this program: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://")]
     NotBuiltIn(String),
     /// `sqlite://` without a file.
     #[error("`sqlite://` names no file: write sqlite://PATH, such as sqlite://ticketing.db")]
@@ -21,6 +21,9 @@ pub enum UrlError {
     /// `sqlite://` with something that is no path.
     #[error("a `sqlite://` URL takes a path and no parameters, this one has a `{0}`")]
     Parameters(char),
+    /// `postgres://` with something that cannot be: names the part, and repeats no value.
+    #[error("in the `postgres://` URL: {0}")]
+    Postgres(String),
     /// `memory://` with something behind it.
     #[error("`memory://` takes nothing behind it")]
     NotEmpty,
@@ -30,6 +33,8 @@ pub enum UrlError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
     Sqlite(PathBuf),
+    /// The whole URL.
+    Postgres(String),
     Memory,
 }
 
@@ -46,7 +51,8 @@ impl std::str::FromStr for StoreUrl {
             },
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(UrlError::NotEmpty),
-            "postgres" | "postgresql" | "redis" | "rediss" => Err(UrlError::NotBuiltIn(scheme.to_owned())),
+            "postgres" | "postgresql" => Ok(Self::Postgres(url.to_owned())),
+            "redis" | "rediss" => Err(UrlError::NotBuiltIn(scheme.to_owned())),
             unknown => Err(UrlError::UnknownScheme(unknown.chars().take(32).collect())),
         }
     }
@@ -79,7 +85,7 @@ mod tests {
         check("sqlite://a.db?mode=ro", Err("`?`"));
         check("memory://x", Err("takes nothing"));
         check("mysql://root:secret@db", Err("`mysql://` is no kind of store"));
-        check("postgres://u:secret@db/t", Err("`postgres://` stores are not built into"));
+        check("postgres://u:p@db/t", Ok(StoreUrl::Postgres("postgres://u:p@db/t".to_owned())));
         check("redis://:secret@db", Err("`redis://` stores are not built into"));
     }
 }

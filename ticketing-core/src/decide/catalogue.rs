@@ -138,6 +138,8 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
         if context.snapshot.seats.get(&(session.id, new.id.clone()))?.is_some() {
             known.push(new.id.clone());
         }
+        check_text("section", &new.section)?;
+        check_text("row", &new.row)?;
         check_price("price", new.price.unwrap_or(session.price))?;
         if new.price.is_some_and(|price| price.currency != session.price.currency) {
             return invalid("price", "a seat is sold in the currency of its session");
@@ -230,7 +232,9 @@ fn check_event(event: &Event) -> Verdict<(), CatalogueRefusal> {
     if chars(&event.description) > DESCRIPTION_CHARS_MAX {
         return invalid("description", format!("at most {DESCRIPTION_CHARS_MAX} characters"));
     }
-    Ok(())
+    check_text("title", &event.title)?;
+    check_text("venue", &event.venue)?;
+    check_text("description", &event.description)
 }
 
 fn check_session(session: &Session) -> Verdict<(), CatalogueRefusal> {
@@ -271,6 +275,11 @@ fn check_policy(policy: &QueuePolicy) -> Verdict<(), CatalogueRefusal> {
         Some((field, _)) => invalid(field, format!("1 to {}, or null for no limit", QueuePolicy::TTL_SECONDS_MAX)),
         None => Ok(()),
     }
+}
+
+/// Not every store can keep the character zero, and nobody can read it.
+fn check_text(field: &'static str, text: &str) -> Verdict<(), CatalogueRefusal> {
+    if text.contains('\0') { invalid(field, "without the character zero") } else { Ok(()) }
 }
 
 fn check_price(field: &'static str, price: Money) -> Verdict<(), CatalogueRefusal> {

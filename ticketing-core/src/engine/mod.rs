@@ -4,6 +4,7 @@ mod catalogue;
 mod error;
 mod payments;
 mod queue;
+mod reconcile;
 mod sales;
 mod workers;
 
@@ -14,6 +15,7 @@ pub use self::{
     error::{EngineError, QueueStatusRefusal},
     payments::{CallbackOutcome, CheckoutRequest, OpenCheckout},
     queue::{QueueState, QueueStatus},
+    reconcile::{NAMED_MAX, ReconcileReport},
     sales::{HoldRequest, SessionStats},
     workers::TickReport,
 };
@@ -28,7 +30,7 @@ use crate::{
     payment::gateway::PaymentGateway,
     store::{Backend, Queries, StoreError},
     ticket::{Ticket, qr::TicketSigner},
-    verify::Report,
+    verify::{KeyError, Report},
     waiting_room::token::TokenKey,
 };
 
@@ -189,6 +191,15 @@ impl Ticketing {
     /// [`StoreError`] when it cannot be read.
     pub async fn verify(&self) -> Result<Report, StoreError> {
         crate::verify::verify(self.queries(), &self.inner.keys.audit).await
+    }
+
+    /// Checks that the store's audit log was written with this engine's key: for the start of a program,
+    /// before it writes anything.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it was not, or cannot be read.
+    pub async fn check_audit_key(&self) -> Result<(), KeyError> {
+        crate::verify::check_key(self.queries(), &self.inner.keys.audit).await
     }
 
     /// How many commands wait to be written.

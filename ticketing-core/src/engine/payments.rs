@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long the gateway may take to answer one call.
-pub(super) const GATEWAY_WAIT: Duration = Duration::from_secs(10);
+const GATEWAY_WAIT: Duration = Duration::from_secs(10);
 
 /// A wish to pay for a hold.
 #[derive(Debug, Clone)]
@@ -91,7 +91,10 @@ impl Ticketing {
         let (order, payment) = (checked_out.order, checked_out.payment);
         let (payment, gateway) = match payment.gateway.clone() {
             Some(gateway) => (payment, gateway),
-            None => self.open_payment(request.caller, payment, checked_out.expires_at).await?,
+            None => {
+                let opened = self.open_payment(request.caller, payment, checked_out.expires_at).await?;
+                opened.ok_or(EngineError::Refused(CheckoutRefusal::HoldNotFound))?
+            }
         };
         let (expires_at, existing) = (checked_out.expires_at, checked_out.existing);
         Ok(OpenCheckout { order, payment, gateway, expires_at, existing })
@@ -153,31 +156,35 @@ impl Ticketing {
         Ok(Some(settlement))
     }
 
-    async fn open_payment(
+    /// Opens the payment page of a payment and records the gateway's name for it; `None`: there is no
+    /// such payment any more.
+    pub(super) async fn open_payment<R: std::error::Error>(
         &self,
         caller: Caller,
         payment: Payment,
         expires_at: Timestamp,
-    ) -> Result<(Payment, GatewaySession), EngineError<CheckoutRefusal>> {
+    ) -> Result<Option<(Payment, GatewaySession)>, EngineError<R>> {
         let open = OpenPayment { reference: payment.id, amount: payment.amount, method: payment.method, expires_at };
-        let opened = tokio::time::timeout(GATEWAY_WAIT, self.inner.gateway.open(open)).await;
-        let silent = || GatewayError::Unavailable(format!("no answer in {} s", GATEWAY_WAIT.as_secs()));
-        let gateway =
-            opened.unwrap_or_else(|_| Err(silent())).map_err(|error| EngineError::Gateway(Arc::new(error)))?;
+        let opened = in_time(self.inner.gateway.open(open)).await;
+        let gateway = opened.map_err(|error| EngineError::Gateway(Arc::new(error)))?;
         let record = RecordGatewaySession { caller, link: payment.link(), gateway: gateway.clone() };
         match self.inner.batcher.ask(record).await? {
-            Ok(payment) => Ok((payment, gateway)),
-            Err(PaymentRefusal::PaymentNotFound) => Err(EngineError::Refused(CheckoutRefusal::HoldNotFound)),
+            Ok(payment) => Ok(Some((payment, gateway))),
+            Err(PaymentRefusal::PaymentNotFound) => Ok(None),
             Err(PaymentRefusal::AlreadyRecorded { .. }) => {
                 // Two checkouts of one hold raced and the gateway did not keep its promise to
                 // answer both alike: the first one stands.
                 let payment = self.queries().payment(payment.id).await?;
-                payment
-                    .and_then(|payment| Some((payment.clone(), payment.gateway?)))
-                    .ok_or(EngineError::Refused(CheckoutRefusal::HoldNotFound))
+                Ok(payment.and_then(|payment| Some((payment.clone(), payment.gateway?))))
             }
         }
     }
+}
+
+/// What the gateway answers, if it does within [`GATEWAY_WAIT`].
+pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, GatewayError>>) -> Result<T, GatewayError> {
+    let silent = || GatewayError::Unavailable(format!("no answer in {} s", GATEWAY_WAIT.as_secs()));
+    tokio::time::timeout(GATEWAY_WAIT, call).await.unwrap_or_else(|_| Err(silent()))
 }
 
 /// The name of a callback: the same for every delivery of the same words.

@@ -8,7 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use futures_util::future::{Either, select};
 use tokio::sync::{Notify, watch};
 
-use super::{EngineError, Ticketing, payments::GATEWAY_WAIT};
+use super::{EngineError, Ticketing, payments::in_time};
 use crate::{
     command::{AdvanceQueue, CompleteOutbox, ExpireHolds, LeaseOutbox, Never},
     ids::SessionId,
@@ -225,9 +225,7 @@ impl Ticketing {
         let result = match &payment.gateway {
             Some(gateway) => {
                 let (key, pg_payment_id) = (message.key.clone(), gateway.pg_payment_id.clone());
-                let refund = self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount });
-                let silent = || GatewayError::Unavailable(format!("no answer in {} s", GATEWAY_WAIT.as_secs()));
-                tokio::time::timeout(GATEWAY_WAIT, refund).await.unwrap_or_else(|_| Err(silent()))
+                in_time(self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount })).await
             }
             None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),
         };

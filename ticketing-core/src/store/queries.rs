@@ -165,7 +165,8 @@ pub trait Queries: Send + Sync + fmt::Debug {
     /// The store's clock.
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
 
-    /// A number that changes whenever anybody, in whatever process, may have committed something.
+    /// A number that changes whenever anybody, in whatever process, may have committed something. It costs
+    /// less than reading: a store that cannot tell as cheaply tells another number every time.
     fn revision(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// An account by its name.
@@ -249,6 +250,10 @@ pub trait Queries: Send + Sync + fmt::Debug {
         after: Option<CallbackId>,
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<CallbackToMatch>, StoreError>>;
+
+    /// Callbacks that were matched to no payment so far. Their ids tell nothing about their order of
+    /// arrival.
+    fn callbacks_unmatched(&self, page: PageRequest) -> BoxFuture<'_, Result<Page<Callback>, StoreError>>;
 
     /// An audit chain from record `from` on, in order, at most `limit`.
     fn audit(&self, stream: StreamId, from: u64, limit: u32) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;

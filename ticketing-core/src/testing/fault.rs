@@ -17,7 +17,7 @@ use crate::{
     ids::{BatchId, CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
-    payment::{GatewayPaymentId, Payment},
+    payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
@@ -381,6 +381,7 @@ impl Queries for FaultStore {
         sessions_to_admit(after: Option<SessionId>, limit: u32) -> Vec<SessionId>;
         outbox_due(now: Timestamp, limit: u32) -> Vec<OutboxMessage>;
         callbacks_to_match(after: Option<CallbackId>, limit: u32) -> Vec<CallbackToMatch>;
+        callbacks_unmatched(page: PageRequest) -> Page<Callback>;
         audit(stream: StreamId, from: u64, limit: u32) -> Vec<AuditRecord>;
         chain(stream: StreamId) -> (ChainHead, Vec<AuditRecord>);
         ledger(session: SessionId) -> Option<Ledger>;

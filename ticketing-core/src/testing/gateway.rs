@@ -1,19 +1,25 @@
 //! A payment gateway in memory, which fails as a test tells it to.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
 
 use crate::{
+    clock::Timestamp,
     ids::PaymentId,
+    money::Money,
     payment::{
         GatewayPaymentId, GatewaySession,
-        gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
+        gateway::{Capture, GatewayError, OpenPayment, PaymentGateway, Refund},
     },
+    store::Page,
 };
+
+/// Captures on one page: few, so that every test turns some.
+const CAPTURES_PER_PAGE: usize = 2;
 
 /// Remembers what it was asked, by reference and by key, and keeps the promises of
 /// [`PaymentGateway`].
@@ -26,6 +32,8 @@ pub struct TestGateway {
 struct State {
     opened: BTreeMap<PaymentId, OpenPayment>,
     refunds: BTreeMap<String, Refund>,
+    captures: Vec<Capture>,
+    captures_unavailable: u32,
     opens_asked: u32,
     refunds_asked: u32,
     opens_unavailable: u32,
@@ -64,6 +72,21 @@ impl TestGateway {
     /// The replies of the next `times` refunds are lost; the money is given back.
     pub fn lose_refund_replies(&self, times: u32) {
         self.state().refund_replies_lost = times;
+    }
+
+    /// The next `times` questions for what was captured find it away.
+    pub fn captures_unavailable(&self, times: u32) {
+        self.state().captures_unavailable = times;
+    }
+
+    /// A buyer pays `amount` for `payment` at `captured_at`. Nobody is told of it.
+    pub fn capture(&self, payment: PaymentId, amount: Money, captured_at: Timestamp) {
+        let (pg_payment_id, reference) = (Self::name_of(payment), Some(payment));
+        let capture = Capture { pg_payment_id, reference, amount, captured_at, given_back: false };
+        let mut state = self.state();
+        if !state.captures.iter().any(|known| known.pg_payment_id == capture.pg_payment_id) {
+            state.captures.push(capture);
+        }
     }
 
     /// The payment pages that were opened, one per reference.
@@ -128,6 +151,31 @@ impl PaymentGateway for TestGateway {
                 return Err(GatewayError::Unavailable("scripted: reply lost".to_owned()));
             }
             Ok(())
+        })
+    }
+
+    fn captured(&self, since: Timestamp, after: Option<String>) -> BoxFuture<'_, Result<Page<Capture>, GatewayError>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            if strikes(&mut state.captures_unavailable) {
+                return Err(GatewayError::Unavailable("scripted: away".to_owned()));
+            }
+            let refused = |error| GatewayError::Refused(format!("no page of this list: {error}"));
+            let behind = after.map_or(Ok(0), |after| after.parse::<usize>().map_err(refused))?;
+            let refunded: BTreeSet<_> = state.refunds.values().map(|refund| &refund.pg_payment_id).collect();
+            let numbered = state
+                .captures
+                .iter()
+                .zip(1..)
+                .filter(|(capture, number)| capture.captured_at >= since && *number > behind);
+            let found: Vec<(Capture, usize)> = numbered
+                .map(|(capture, number)| {
+                    let given_back = refunded.contains(&capture.pg_payment_id);
+                    (Capture { given_back, ..capture.clone() }, number)
+                })
+                .collect();
+            let page = Page::of(found, CAPTURES_PER_PAGE as u32, |(_, number)| number.to_string());
+            Ok(page.map(|(capture, _)| capture))
         })
     }
 }

@@ -136,6 +136,14 @@ impl Harness {
         Self::assemble(Arc::clone(&self.store), clock, ids, gateway, Arc::clone(&self.current))
     }
 
+    /// The same shop with an empty store of its own: an engine that has lost everything, while the
+    /// gateway has not.
+    pub async fn over_another_store(&self, store: Arc<dyn Backend>) -> Self {
+        store.migrate().await.expect("an empty store is brought to the version it needs");
+        let (clock, ids, gateway) = (Arc::clone(&self.clock), Arc::clone(&self.ids), Arc::clone(&self.gateway));
+        Self::assemble(store, clock, ids, gateway, Arc::default())
+    }
+
     fn assemble(
         store: Arc<dyn Backend>,
         clock: Arc<SimClock>,
@@ -297,8 +305,9 @@ impl Harness {
         CheckoutRequest { caller, user_id: user, hold_id: hold, method: PaymentMethod::Card }
     }
 
-    /// The gateway reports the whole amount as captured.
+    /// The gateway captures the whole amount, and reports it.
     pub async fn pay(&self, open: &OpenCheckout) -> Settlement {
+        self.gateway.capture(open.payment.id, open.payment.amount, self.now());
         self.settle(report(open, CallbackStatus::Success)).await
     }
 
@@ -407,6 +416,14 @@ impl Harness {
     /// A hold as stored.
     pub async fn hold_record(&self, id: HoldId) -> Hold {
         self.store.hold(id).await.expect("the store can be read").expect("the hold is there")
+    }
+
+    /// Everything that a sale in the session may write, as text: for "it wrote nothing".
+    pub async fn written(&self) -> String {
+        let ledger = self.store.ledger(self.session_id()).await.expect("the store can be read");
+        let room = self.store.queue(self.session_id()).await.expect("the store can be read").map(|view| view.room);
+        let callbacks = self.store.chain(crate::audit::StreamId::Callbacks).await.expect("the store can be read");
+        format!("{ledger:?} {room:?} {callbacks:?}")
     }
 
     /// The order of a checkout as stored.

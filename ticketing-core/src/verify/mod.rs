@@ -1,7 +1,9 @@
 //! Checks every invariant that a store's records can show. One piece of code for every store.
 
+mod key;
 mod ledger;
 
+pub use self::key::{KeyError, check_key};
 use crate::{
     audit::{AuditKey, StreamId},
     clock::Timestamp,

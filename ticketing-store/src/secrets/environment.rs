@@ -10,12 +10,15 @@ use super::{Secrets, SecretsError, WeakSecret, is_weak, parse_seed};
 const AUDIT_KEY: &str = "TICKETING__AUDIT__KEY";
 const QUEUE_TOKEN_SECRET: &str = "TICKETING__QUEUE__TOKEN_SECRET";
 const TICKET_SIGNING_SEED: &str = "TICKETING__TICKETS__SIGNING_SEED";
+/// Where the rest is, in place of beside the store.
+const SECRETS_FILE: &str = "TICKETING__SECRETS__FILE";
 
 impl Secrets {
     /// The keys of an engine on the store at `store_url`, as the server beside it has them:
     /// `TICKETING__AUDIT__KEY`, `TICKETING__QUEUE__TOKEN_SECRET` and `TICKETING__TICKETS__SIGNING_SEED`,
-    /// each of them or the file that `…_FILE` names. What the environment does not give comes from
-    /// [`Secrets::load_or_create`], which is asked only then.
+    /// each of them or the file that `…_FILE` names. What the environment does not give comes from the
+    /// file that `TICKETING__SECRETS__FILE` names, or else from [`Secrets::load_or_create`]; they are
+    /// asked only then.
     ///
     /// # Errors
     /// [`SecretsError`] names the variable or the file that is wrong, and never what it holds.
@@ -32,7 +35,10 @@ fn keys(store_url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<
             let (audit, queue_token) = (audit.expose_secret().as_bytes(), queue_token.expose_secret().as_bytes());
             return Ok(Keys::new(audit, queue_token, seed));
         }
-        _ => Secrets::load_or_create(store_url)?,
+        _ => match variable(SECRETS_FILE) {
+            Some(file) => Secrets::load_or_create_in(Path::new(&file))?,
+            None => Secrets::load_or_create(store_url)?,
+        },
     };
     secrets.audit_key = audit.unwrap_or(secrets.audit_key);
     secrets.queue_token_key = queue_token.unwrap_or(secrets.queue_token_key);
@@ -138,6 +144,20 @@ mod tests {
         assert_eq!(public_key(&from_file), public_key(&on_file));
         let from_both = place.keys(&[(TICKET_SIGNING_SEED, SEED)]).unwrap();
         assert_ne!(public_key(&from_both), public_key(&on_file));
+    }
+
+    #[test]
+    fn a_file_that_is_named_takes_the_place_of_the_one_beside_the_store() {
+        let place = Place::new();
+        let path = place.folder.path().join("shared.toml");
+        let named = (SECRETS_FILE, path.to_str().unwrap());
+        let from_file = place.keys(&[named]).unwrap();
+        assert!(path.exists() && !place.has_file());
+        assert_eq!(public_key(&from_file), public_key(&Secrets::load_or_create_in(&path).unwrap().keys()));
+        let elsewhere = keys("postgres://db/tickets", |name| (name == SECRETS_FILE).then(|| named.1.into())).unwrap();
+        assert_eq!(public_key(&elsewhere), public_key(&from_file));
+        let from_both = place.keys(&[named, (TICKET_SIGNING_SEED, SEED)]).unwrap();
+        assert_ne!(public_key(&from_both), public_key(&from_file));
     }
 
     #[test]

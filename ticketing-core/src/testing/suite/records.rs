@@ -334,7 +334,7 @@ fn hold_of(n: u32, status: HoldStatus) -> Hold {
 fn callback_of(n: u32, status: CallbackStatus) -> Callback {
     let mut callback = records::callback(n);
     callback.report.status = status;
-    callback.report.raw_payload = "\"\\\0€".repeat(1_000);
+    callback.report.raw_payload = "\"\\\u{1}€".repeat(1_000);
     callback
 }
 

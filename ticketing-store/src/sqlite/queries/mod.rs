@@ -14,7 +14,7 @@ use ticketing_core::{
     ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
-    payment::{GatewayPaymentId, Payment},
+    payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
@@ -28,7 +28,7 @@ use ticketing_core::{
 use super::{
     SqliteStore,
     columns::{Columns, Id, int},
-    tables::{all, audit, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users},
+    tables::{all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users},
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -193,6 +193,16 @@ impl Queries for SqliteStore {
 
     fn callbacks_to_match(&self, after: Option<CallbackId>, limit: u32) -> Answer<'_, Vec<CallbackToMatch>> {
         self.read("looking for callbacks to match", move |db| views::callbacks_to_match(db, after, limit))
+    }
+
+    fn callbacks_unmatched(&self, page: PageRequest) -> Answer<'_, Page<Callback>> {
+        Box::pin(self.page::<CallbackId, _>(
+            "listing unmatched callbacks",
+            page,
+            lists::ASCENDING,
+            |db, from, limit| all(db, callbacks::UNMATCHED, params![from, limit]),
+            |callback: &Callback| callback.id,
+        ))
     }
 
     fn audit(&self, stream: StreamId, from: u64, limit: u32) -> Answer<'_, Vec<AuditRecord>> {

@@ -24,6 +24,12 @@ pub(in crate::sqlite) const TO_MATCH: &str = concat!(
      CROSS JOIN payments p ON p.pg_payment_id = c.pg_payment_id \
      WHERE c.payment_id IS NULL AND c.id > ?1 ORDER BY c.id LIMIT ?2"
 );
+/// Those matched to no payment so far.
+pub(in crate::sqlite) const UNMATCHED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM callbacks c INDEXED BY callbacks_unmatched WHERE c.payment_id IS NULL AND c.id > ?1 ORDER BY c.id LIMIT ?2"
+);
 /// Those matched to the payments of a session.
 pub(in crate::sqlite) const OF_SESSION: &str = concat!(
     "SELECT ",
@@ -37,7 +43,7 @@ const UPDATE: &str = "UPDATE callbacks SET pg_payment_id = ?2, status = ?3, amou
      payment_id = ?7, received_at = ?8 WHERE id = ?1";
 
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[BY_ID, TO_MATCH, OF_SESSION, UPDATE];
+pub(in crate::sqlite) const STATEMENTS: &[&str] = &[BY_ID, TO_MATCH, UNMATCHED, OF_SESSION, UPDATE];
 
 fn execute(callback: &Callback, connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params![

@@ -5,8 +5,9 @@ use crate::{
     audit::{AuditRecord, StreamId},
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{EventId, HoldId, OrderId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, TicketId, UserId},
     order::Order,
+    payment::Callback,
     session::Session,
     store::{HoldFilter, Page, PageRequest, StoreError, TicketView},
     ticket::Ticket,
@@ -69,6 +70,12 @@ impl<K: KeyValue> KvStore<K> {
     pub(super) async fn show_ticket(&self, id: TicketId) -> Result<Option<TicketView>, StoreError> {
         let ticket: Option<Ticket> = self.follow(keys::ticket_by_id(&id)).await?;
         Ok(self.show_tickets(ticket.into_iter().collect()).await?.pop())
+    }
+
+    pub(super) async fn list_unmatched(&self, page: PageRequest) -> Result<Page<Callback>, StoreError> {
+        let asked = Asked::<CallbackId>::of(&page)?;
+        let found = self.list(Lookup::Follow(asked.ascending(keys::unmatched_callbacks()))).await?;
+        Ok(Page::of(found, asked.limit, |callback: &Callback| callback.id.to_string()))
     }
 
     pub(super) async fn list_audit(

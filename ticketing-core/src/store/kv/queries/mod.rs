@@ -22,7 +22,7 @@ use crate::{
     ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
-    payment::{GatewayPaymentId, Payment},
+    payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
@@ -125,6 +125,7 @@ impl<K: KeyValue> Queries for KvStore<K> {
         sessions_to_admit(after: Option<SessionId>, limit: u32) -> Vec<SessionId> => |s| s.find_waiting(after, limit);
         outbox_due(now: Timestamp, limit: u32) -> Vec<OutboxMessage> => |s| s.find_due(now, limit);
         callbacks_to_match(after: Option<CallbackId>, limit: u32) -> Vec<CallbackToMatch> => |s| s.find_matches(after, limit);
+        callbacks_unmatched(page: PageRequest) -> Page<Callback> => |s| s.list_unmatched(page);
         audit(stream: StreamId, from: u64, limit: u32) -> Vec<AuditRecord> => |s| s.list_audit(stream, from, limit);
         chain(stream: StreamId) -> (ChainHead, Vec<AuditRecord>) => |s| s.whole_chain(stream);
         ledger(session: SessionId) -> Option<Ledger> => |s| s.whole_session(session);

@@ -1,0 +1,43 @@
+//! Whether a log was written with a key, told by one record.
+
+use crate::{
+    audit::{AuditKey, ChainBreak, ChainHead, StreamId},
+    store::{PageRequest, Queries, StoreError},
+};
+
+/// Why a key is not known to be the one that a store's audit log was written with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The log's first record was not made with it.
+    #[error("the store's audit log was written with another key ({0})")]
+    Other(ChainBreak),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Checks that the audit log of a store was written with `key`, by the first record of the first chain
+/// that has one. An empty log was written with any key.
+///
+/// For the start of a program: whatever is written with another key breaks the chains of the store for
+/// good. It is no proof of the log; that is [`verify`](super::verify).
+///
+/// # Errors
+/// [`KeyError`]
+pub async fn check_key(queries: &dyn Queries, key: &AuditKey) -> Result<(), KeyError> {
+    let first_event = queries.events(None, PageRequest { limit: 1, after: None }).await?.items.pop();
+    let streams =
+        [Some(StreamId::Users), first_event.map(|event| StreamId::Event(event.id)), Some(StreamId::Callbacks)];
+    for stream in streams.into_iter().flatten() {
+        let first = queries.audit(stream, 0, 1).await?;
+        // One that is missing tells nothing of the key.
+        if let [record] = &first[..]
+            && record.seq == 0
+        {
+            let head = ChainHead { length: 1, mac: record.mac };
+            return key.verify(stream, &head, &first).map_err(KeyError::Other);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The Postgres store: one database, any number of nodes.
+//!
+//! A batch is two round trips, whatever its size: one that begins, locks the streams of the batch, reads what
+//! it names and takes the server's time; one that writes every change and commits. Batches of different
+//! streams go over different connections. What must hold between nodes is held by the locks alone: no node
+//! knows of another.
+
+mod address;
+mod apply;
+mod batches;
+mod clock;
+mod columns;
+mod error;
+mod flight;
+mod load;
+mod pool;
+mod queries;
+mod reading;
+mod schema;
+mod tables;
+mod tls;
+mod transaction;
+
+use std::{fmt, sync::atomic::AtomicU64};
+
+use deadpool_postgres::Pool;
+use futures_util::future::BoxFuture;
+use ticketing_core::{
+    ids::BatchId,
+    store::{BatchHeader, BatchOutcome, Decide, Durability, Receipt, Schema, SchemaVersion, Store, StoreError},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use self::{
+    address::Address,
+    clock::StoreClock,
+    error::{pool_error, store_error},
+    transaction::Transactor,
+};
+use crate::{OpenError, OpenOptions, UrlError};
+
+/// A store in one Postgres database.
+pub struct PostgresStore {
+    address: Address,
+    tls: MakeRustlsConnect,
+    writers: Pool,
+    readers: Pool,
+    clock: StoreClock,
+    written: AtomicU64,
+    /// To tell whether anything was committed takes as long as reading it: see [`Queries::revision`].
+    ///
+    /// [`Queries::revision`]: ticketing_core::store::Queries::revision
+    revision: AtomicU64,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may carry a password.
+        f.debug_struct("PostgresStore").field("lanes", &self.address.lanes).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// The database that `url` names. Connects when it is first asked for something; does not migrate.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`] names what is wrong with the URL, and repeats no value of it.
+    pub fn open(url: &str, options: OpenOptions) -> Result<Self, OpenError> {
+        let wrong = |detail| OpenError::Url(UrlError::Postgres(detail));
+        let address = Address::parse(url).map_err(wrong)?;
+        let tls = tls::connector(&address.trust).map_err(wrong)?;
+        if address.is_exposed() {
+            tracing::warn!(
+                "the way to Postgres is not protected against somebody in between: use sslmode=verify-full"
+            );
+        }
+        let (writers, readers) = (pool::writers(&address, tls.clone()), pool::readers(&address, tls.clone()));
+        let clock = StoreClock::new(options.clock);
+        Ok(Self { address, tls, writers, readers, clock, written: AtomicU64::new(0), revision: AtomicU64::new(0) })
+    }
+
+    fn transactor(&self) -> Transactor<'_> {
+        Transactor { pool: &self.writers, clock: &self.clock, written: &self.written }
+    }
+
+    /// A connection outside of the pools, closed when `work` has ended.
+    async fn migrate_apart(&self) -> Result<SchemaVersion, StoreError> {
+        let connecting = |error| store_error("connecting to migrate", error);
+        let (mut client, connection) = self.address.config.connect(self.tls.clone()).await.map_err(connecting)?;
+        let driven = tokio::spawn(connection);
+        let migrated = schema::migrate(&mut client).await;
+        drop(client);
+        // It ends by itself now that nobody can ask it for more.
+        let _ = driven.await;
+        migrated
+    }
+}
+
+impl Store for PostgresStore {
+    fn transact(&self, batch: BatchHeader, mut decide: Decide) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        Box::pin(async move { self.transactor().transact(&batch, &mut decide).await })
+    }
+
+    fn outcome(&self, batch: BatchId) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
+        Box::pin(self.transactor().outcome(batch))
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
+    fn lanes(&self) -> usize {
+        self.address.lanes
+    }
+}
+
+impl Schema for PostgresStore {
+    fn migrate(&self) -> BoxFuture<'_, Result<SchemaVersion, StoreError>> {
+        Box::pin(async {
+            let version = schema::refuse_newer(self.version().await?)?;
+            // A role that may not create tables starts a server all the same, once they are there.
+            if version.found == version.needed { Ok(version) } else { self.migrate_apart().await }
+        })
+    }
+
+    fn version(&self) -> BoxFuture<'_, Result<SchemaVersion, StoreError>> {
+        Box::pin(async {
+            let reader = self.readers.get().await.map_err(|error| pool_error("connecting to read", error))?;
+            schema::version(&reader).await
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! Connections: some to write, some to read.
+
+use std::{ops::Deref, time::Duration};
+
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use futures_util::future::try_join_all;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{address::Address, transaction};
+
+/// How long anybody waits for a connection that is in use.
+const WAIT: Duration = Duration::from_secs(2);
+/// How long a connection may take to be made and prepared.
+const CREATE: Duration = Duration::from_secs(5);
+
+/// For connections that write. A writer that stops between two messages must not hold its locks for long, and
+/// one that waits for a lock must not wait for ever; what is read is read by an index, whatever the planner
+/// thinks of a table that is still empty. A commit that is not on disk is none: it is not left to a setting of
+/// the database.
+const WRITING: &str = "SET statement_timeout = '5s'; SET lock_timeout = '3s'; \
+     SET idle_in_transaction_session_timeout = '3s'; SET enable_seqscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// For connections that read.
+const READING: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
+     SET default_transaction_read_only = on; SET jit = off";
+
+/// For the one that migrates: others may be at it, and a table may be long.
+pub(super) const MIGRATING: &str = "SET statement_timeout = 0; SET lock_timeout = '60s'";
+
+/// Connections for batches, with the statements of a hold prepared.
+pub(super) fn writers(address: &Address, tls: MakeRustlsConnect) -> Pool {
+    let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
+        Box::pin(async move {
+            client.batch_execute(WRITING).await.map_err(HookError::Backend)?;
+            let client = &*client;
+            let warm = transaction::warm().into_iter().map(|sql| client.prepare_cached(sql));
+            try_join_all(warm).await.map(drop).map_err(HookError::Backend)
+        })
+    });
+    // One more than batches: whoever asks what became of one must not wait for the others.
+    pool(address, tls, address.lanes + 1, prepared)
+}
+
+/// Connections for reads.
+pub(super) fn readers(address: &Address, tls: MakeRustlsConnect) -> Pool {
+    let set = Hook::async_fn(|client: &mut ClientWrapper, _| {
+        Box::pin(async move { client.batch_execute(READING).await.map_err(HookError::Backend) })
+    });
+    pool(address, tls, address.readers, set)
+}
+
+fn pool(address: &Address, tls: MakeRustlsConnect, size: usize, set_up: Hook) -> Pool {
+    let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(address.config.clone(), tls, fast);
+    let timeouts = Timeouts { wait: Some(WAIT), create: Some(CREATE), recycle: Some(CREATE) };
+    Pool::builder(manager)
+        .max_size(size)
+        .timeouts(timeouts)
+        .runtime(Runtime::Tokio1)
+        .post_create(set_up)
+        .build()
+        .expect("a pool with a runtime for its timeouts can be built")
+}
+
+/// A connection in use. Unless it is [given back](Lease::give_back), it is closed: whatever was open on it is
+/// undone by the server.
+pub(super) struct Lease(Option<Object>);
+
+impl Lease {
+    pub(super) async fn from(pool: &Pool) -> Result<Self, PoolError> {
+        pool.get().await.map(|object| Self(Some(object)))
+    }
+
+    /// Nothing is open on it: the next one may have it.
+    pub(super) fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Deref for Lease {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        self.0.as_ref().expect("a lease has its connection until it ends")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}

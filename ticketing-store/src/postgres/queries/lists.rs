@@ -1,0 +1,71 @@
+//! Lists in pages, with ids as cursors.
+
+use std::{fmt::Display, str::FromStr};
+
+use ticketing_core::{
+    ids::{IdError, SessionId},
+    store::{HoldFilter, Page, PageRequest, StoreError},
+};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::postgres::{
+    PostgresStore,
+    columns::{Columns, Id},
+    flight::{Query, params},
+    tables::{Stored, holds, record},
+};
+
+/// Where an ascending list goes on, or starts: no id of ours is all zeros.
+pub(super) fn ascending(from: Option<Uuid>) -> Uuid {
+    from.unwrap_or(Uuid::nil())
+}
+
+impl PostgresStore {
+    /// A page of the records that a statement finds behind a place in the list, at most so many.
+    pub(super) async fn page<R: Stored, I: Id + FromStr<Err = IdError> + Display>(
+        &self,
+        what: &'static str,
+        page: PageRequest,
+        query: impl FnOnce(Option<Uuid>, i64) -> Query,
+        id: impl Fn(&R) -> I,
+    ) -> Result<Page<R>, StoreError> {
+        self.page_by(what, page, query, record, id).await
+    }
+
+    /// The same of whatever stands in a row.
+    pub(super) async fn page_by<T, I: Id + FromStr<Err = IdError> + Display>(
+        &self,
+        what: &'static str,
+        page: PageRequest,
+        query: impl FnOnce(Option<Uuid>, i64) -> Query,
+        decode: impl Fn(&Row) -> Result<T, StoreError>,
+        id: impl Fn(&T) -> I,
+    ) -> Result<Page<T>, StoreError> {
+        let from = page.after.map(|cursor| cursor.parse().map(|id: I| Id::uuid(id))).transpose();
+        let from = from.map_err(|error: IdError| StoreError::Conflict {
+            detail: format!("{what}: the cursor names no place in the list: {error}"),
+        })?;
+        let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX);
+        let rows = self.rows(what, query(from, i64::from(limit) + 1)).await?;
+        let found = rows.iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(Page::of(found, limit, |item| id(item).to_string()))
+    }
+
+    /// The sessions that a statement names.
+    pub(super) async fn ids(&self, what: &'static str, query: Query) -> Result<Vec<SessionId>, StoreError> {
+        self.rows(what, query).await?.iter().map(|row| Columns::of(row).id()).collect()
+    }
+}
+
+/// Holds by whichever index the filter allows.
+pub(super) fn holds(filter: &HoldFilter, from: Uuid, limit: i64) -> Query {
+    let status = filter.status.map(|status| status.as_str());
+    match (filter.session_id.map(Id::uuid), filter.user_id.map(Id::uuid)) {
+        (Some(session), Some(user)) => {
+            Query::new(&holds::PAGE_OF_SESSION_AND_USER, params![from, limit, status, session, user])
+        }
+        (Some(session), None) => Query::new(&holds::PAGE_OF_SESSION, params![from, limit, status, session]),
+        (None, user) => Query::new(&holds::PAGE, params![from, limit, status, user]),
+    }
+}
