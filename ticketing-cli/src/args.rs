@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use ticketing_core::store::PageRequest;
 
-use crate::commands::{event, hold, migrate, session, user};
+use crate::commands::{event, hold, migrate, payment, session, user};
 
 /// Runs a ticketing store: accounts, events, sessions, holds, and the proof that it all adds up.
 #[derive(Debug, Parser)]
@@ -84,6 +84,9 @@ pub enum Command {
     /// Holds
     #[command(subcommand)]
     Hold(hold::HoldCommand),
+    /// What the payment gateway reports
+    #[command(subcommand)]
+    Payment(payment::PaymentCommand),
     /// Check every invariant of the store
     #[command(after_help = crate::commands::verify::EXAMPLES)]
     Verify,

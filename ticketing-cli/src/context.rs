@@ -6,6 +6,7 @@ use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
     store::{Backend, SchemaVersion, StoreError},
+    verify::KeyError,
 };
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
@@ -43,12 +44,20 @@ impl Context {
         Ok(store)
     }
 
-    /// An engine over [`Context::store`].
+    /// An engine over [`Context::store`], with the key that its audit log was written with.
     ///
     /// # Errors
     /// [`CliError`] says what is wrong with the store or its secrets.
     pub async fn engine(&self) -> Result<Ticketing, CliError> {
-        self.engine_over(self.store().await?)
+        self.engine_over(self.store().await?).await
+    }
+
+    /// An engine over [`Context::store`] with whatever key there is: one that only reads.
+    ///
+    /// # Errors
+    /// [`CliError`] says what is wrong with the store or its secrets.
+    pub async fn engine_for_reading(&self) -> Result<Ticketing, CliError> {
+        self.engine_unchecked(self.store().await?)
     }
 
     /// An engine over a store that is made if there is none.
@@ -63,7 +72,7 @@ impl Context {
         } else {
             require_current(version)?;
         }
-        self.engine_over(store)
+        self.engine_over(store).await
     }
 
     /// The store as it is; with `create`, an empty one is made if there is none.
@@ -90,7 +99,20 @@ impl Context {
         })
     }
 
-    fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
+    async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
+        let engine = self.engine_unchecked(store)?;
+        match engine.check_audit_key().await {
+            Ok(()) => Ok(engine),
+            Err(error @ KeyError::Other(_)) => Err(CliError::Usage(format!(
+                "audit.key (TICKETING__AUDIT__KEY): {error}; give this program the server's secrets \
+                 (TICKETING__SECRETS__FILE)"
+            ))),
+            Err(KeyError::Store(error)) => Err(error.into()),
+            Err(unreadable) => Err(CliError::Unreachable(unreadable.to_string())),
+        }
+    }
+
+    fn engine_unchecked(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
         let keys = Secrets::keys_from_environment(&self.store_url);
         let keys = keys.map_err(|error| CliError::Usage(with_sources(&error)))?;
         Ok(Ticketing::builder(store, keys, Arc::new(NoGateway)).build())

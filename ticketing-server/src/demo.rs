@@ -1,12 +1,13 @@
 //! `--demo`: something to buy, somebody to buy it, and the lines to do it with.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
+    clock::Timestamp,
     command::{CatalogueRefusal, NewSeat, UserRefusal},
     engine::{EngineError, NewEvent, NewSession, NewUser},
     event::{Event, EventStatus},
@@ -32,6 +33,10 @@ const SEATS_PER_ROW: i64 = 10;
 const PRICE: Money = Money::new(55_000, Currency::KRW);
 const FRONT_ROW_PRICE: Money = Money::new(99_000, Currency::KRW);
 const DAYS_AHEAD: u32 = 30;
+/// How long the start that made the administrator may take for the rest, before another goes on with it.
+const SEEDING_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time between two looks at how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why there is no demo.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +80,8 @@ struct Account {
     email: &'static str,
     password: Password,
     known: bool,
+    /// When another start made it, or an earlier one.
+    found_of: Option<Timestamp>,
 }
 
 struct Password(String);
@@ -88,10 +95,18 @@ impl fmt::Debug for Password {
 /// Makes the demo's data, or finds what was made before; whatever a start that broke off left out is
 /// added. Passwords are derived from `secret`, so that the next start can print them again.
 ///
+/// Of nodes that start at once one makes it, the one that makes the administrator, whose address there
+/// is only once. The others wait for it.
+///
 /// # Errors
 /// [`DemoError`]; what was made until then is found by the next start.
 pub async fn seed(ticketing: &Ticketing, secret: &[u8]) -> Result<Demo, DemoError> {
     let admin = account(ticketing, secret, ADMIN, Role::Admin).await?;
+    if let Some(made_at) = admin.found_of {
+        while !is_complete(ticketing).await? && ticketing.queries().now().await?.since(made_at) < SEEDING_TIME_MAX {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
     let buyer = account(ticketing, secret, BUYER, Role::User).await?;
     let (event, made) = match find_event(ticketing).await? {
         Some(event) => (event, false),
@@ -114,6 +129,14 @@ pub async fn seed(ticketing: &Ticketing, secret: &[u8]) -> Result<Demo, DemoErro
     Ok(Demo { admin, buyer, by_quantity, by_seat: by_seat.id, free_seats, made })
 }
 
+/// Whether there is everything that [`seed`] makes in the catalogue.
+async fn is_complete(ticketing: &Ticketing) -> Result<bool, StoreError> {
+    let Some(event) = find_event(ticketing).await? else { return Ok(false) };
+    let sessions = find_sessions(ticketing, event.id).await?;
+    let on_sale = |kind| sessions.iter().any(|session| session.kind == kind && session.stock.total > 0);
+    Ok(on_sale(SessionKind::Quantity) && on_sale(SessionKind::Seated))
+}
+
 async fn account(ticketing: &Ticketing, secret: &[u8], email: &'static str, role: Role) -> Result<Account, DemoError> {
     let address: Email = email.parse()?;
     let password = password(secret, email);
@@ -133,6 +156,7 @@ async fn account(ticketing: &Ticketing, secret: &[u8], email: &'static str, role
             }
         }
     };
+    let found_of = found.as_ref().map(|user| user.created_at);
     let known = match found {
         None => true,
         Some(user) => {
@@ -140,7 +164,7 @@ async fn account(ticketing: &Ticketing, secret: &[u8], email: &'static str, role
             tokio::task::spawn_blocking(move || user.password_hash.matches(&text)).await?
         }
     };
-    Ok(Account { email, password: Password(password), known })
+    Ok(Account { email, password: Password(password), known, found_of })
 }
 
 /// Meets the password policy, and nobody without the secret can tell it.
@@ -284,7 +308,7 @@ curl -sS -o /dev/null "$BASE/api/auth/signup" -H "$JSON" -d "$BUYER""#
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password, known } = self;
+        let Self { email, password, known, .. } = self;
         match known {
             true => write!(f, "{email}  {}", password.0),
             false => write!(f, "{email}  (its password was made under another secret and is not known any more)"),
@@ -294,7 +318,22 @@ impl fmt::Display for Account {
 
 #[cfg(test)]
 mod tests {
-    use ticketing_core::user::password::check;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
+
+    use futures_util::future::BoxFuture;
+    use ticketing_core::{
+        clock::Clock,
+        engine::Keys,
+        payment::{
+            GatewaySession,
+            gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
+        },
+        store::memory::MemoryStore,
+        user::password::check,
+    };
 
     use super::*;
 
@@ -313,5 +352,60 @@ mod tests {
         labels.sort_unstable();
         labels.dedup();
         assert_eq!(labels.len(), ROWS.len() * SEATS_PER_ROW as usize);
+    }
+
+    /// Seconds, as a test sets them.
+    #[derive(Debug, Default)]
+    struct Seconds(AtomicI64);
+
+    impl Clock for Seconds {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0.load(Ordering::Relaxed) * 1_000_000)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Unused;
+
+    impl PaymentGateway for Unused {
+        fn open(&self, _: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {
+            unreachable!("nothing is paid here")
+        }
+
+        fn refund(&self, _: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
+            unreachable!("nothing is paid here")
+        }
+    }
+
+    /// An engine on a store in which another start has just made the administrator.
+    async fn begun_elsewhere() -> (Ticketing, Arc<Seconds>) {
+        let clock = Arc::new(Seconds::default());
+        let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as _));
+        let ticketing = Ticketing::builder(store, Keys::new(b"audit", b"queue", &[1; 32]), Arc::new(Unused)).build();
+        let password_hash = PasswordHash::from_stored("none".to_owned());
+        let new = NewUser { email: ADMIN.parse().unwrap(), password_hash, role: Role::Admin };
+        ticketing.create_user(OPERATOR, new).await.unwrap();
+        (ticketing, clock)
+    }
+
+    #[tokio::test]
+    async fn what_another_start_is_making_is_waited_for() {
+        let (ticketing, _clock) = begun_elsewhere().await;
+        let here = ticketing.clone();
+        let mut seeded = tokio::spawn(async move { seed(&here, b"secret").await });
+        assert!(tokio::time::timeout(Duration::from_secs(1), &mut seeded).await.is_err(), "it did not wait");
+        let event = create_event(&ticketing).await.unwrap();
+        let by_quantity = create_session(&ticketing, event.id, SessionKind::Quantity).await.unwrap();
+        let by_seat = create_session(&ticketing, event.id, SessionKind::Seated).await.unwrap();
+        ticketing.import_seats(OPERATOR, by_seat.id, seats().unwrap()).await.unwrap();
+        let demo = seeded.await.unwrap().unwrap();
+        assert_eq!((demo.by_quantity, demo.by_seat, demo.made), (by_quantity.id, by_seat.id, false));
+    }
+
+    #[tokio::test]
+    async fn what_another_start_left_out_is_made_when_its_time_is_over() {
+        let (ticketing, clock) = begun_elsewhere().await;
+        clock.0.store(30, Ordering::Relaxed);
+        assert!(seed(&ticketing, b"secret").await.unwrap().made);
     }
 }

@@ -13,6 +13,7 @@ use ticketing_core::{
     ids::RandomIds,
     payment::gateway::PaymentGateway,
     store::Backend,
+    verify::KeyError,
 };
 use ticketing_store::{OpenOptions, Role, Secrets, secrets::parse_seed};
 use tokio::net::TcpListener;
@@ -20,8 +21,9 @@ use tokio::net::TcpListener;
 use crate::{
     auth::{bootstrap, jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
-    config::{Config, ConfigError},
+    config::{AddressBlock, Config, ConfigError, SandboxConfig},
     gateway::{
+        journal::Journal,
         sandbox::{Sandbox, SandboxSettings},
         signature::{SigningSecret, Verifier},
     },
@@ -70,61 +72,96 @@ pub struct Ready {
 /// # Errors
 /// [`StartupError`] names the setting, and what is wrong with what it names.
 pub async fn start(config: Config, demo: bool) -> Result<Ready, StartupError> {
-    check_queue(&config)?;
-    let proxies = config.server.proxies()?;
-    // First of all: what is counted before it is lost.
-    let metrics = Metrics::install().map_err(StartupError)?;
-    let (listener, address) = bind(&config.server.listen).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let front = Front::prepare(&config).await?;
     let store = open(&config.store.url).await?;
-    let secrets = configured(&config)?;
-    let public_url = public_url(&config, address);
-    let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
-    let previous = config.payments.sandbox.webhook_secret_previous.as_ref();
-    let previous = previous.map(|secret| SigningSecret::new(secret.expose_secret().as_bytes()));
-    let sandbox = Arc::new(Sandbox::new(SandboxSettings {
-        secret: webhook_secret.clone(),
-        public_url: Arc::clone(&public_url),
-        bound: reachable(address),
-        clock: Arc::clone(&clock),
-    }));
-    let ids = Arc::new(RandomIds::new());
-    let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
-    let engine =
-        Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
-    let ticketing = engine.build();
-    ticketing.start_workers();
-    let passwords = Passwords::new();
-    if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
-        bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
+    front.over(store, config, demo).await
+}
+
+/// [`start`] over a store that is open and migrated already: one more node of it. The store's URL only
+/// tells where the secrets are.
+///
+/// # Errors
+/// [`StartupError`] names the setting, and what is wrong with what it names.
+pub async fn start_over(store: Arc<dyn Backend>, config: Config, demo: bool) -> Result<Ready, StartupError> {
+    Front::prepare(&config).await?.over(store, config, demo).await
+}
+
+/// What a server has before it has a store.
+struct Front {
+    metrics: Metrics,
+    proxies: Vec<AddressBlock>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Front {
+    async fn prepare(config: &Config) -> Result<Self, StartupError> {
+        check_queue(config)?;
+        let proxies = config.server.proxies()?;
+        // First of all: what is counted before it is lost.
+        let metrics = Metrics::install().map_err(StartupError)?;
+        let (listener, address) = bind(&config.server.listen).await?;
+        Ok(Self { metrics, proxies, listener, address })
     }
-    tracing::info!(
-        address = %address,
-        store = without_credentials(&config.store.url),
-        profile = config.profile.name(),
-        gateway = "sandbox",
-        "started"
-    );
-    let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
-    let jwt_secret = secrets.jwt_secret.expose_secret().as_bytes();
-    let app = App::new(Shared {
-        ticketing,
-        sandbox: Some(sandbox),
-        callback_verifier: Verifier::new(webhook_secret, previous, Arc::clone(&clock)),
-        public_url,
-        tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
-        passwords,
-        limits: Limits::new(&config.limits),
-        metrics,
-        lifecycle: Lifecycle::new(),
-        proxies,
-        rendered: Rendered::new(),
-        trace_ids: TraceIds::new(&*ids, clock.now()),
-        cors: Cors::new(config.cors_origins()),
-        clock,
-        config: Arc::new(config),
-    });
-    Ok(Ready { app, listener, address, walkthrough })
+
+    async fn over(self, store: Arc<dyn Backend>, config: Config, demo: bool) -> Result<Ready, StartupError> {
+        let Self { metrics, proxies, listener, address } = self;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let secrets = configured(&config)?;
+        let public_url = public_url(&config, address);
+        let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
+        let previous = config.payments.sandbox.webhook_secret_previous.as_ref();
+        let previous = previous.map(|secret| SigningSecret::new(secret.expose_secret().as_bytes()));
+        let sandbox = Arc::new(Sandbox::new(SandboxSettings {
+            secret: webhook_secret.clone(),
+            previous: previous.clone(),
+            public_url: Arc::clone(&public_url),
+            bound: reachable(address),
+            clock: Arc::clone(&clock),
+            journal: journal(&config.payments.sandbox)?,
+        }));
+        let ids = Arc::new(RandomIds::new());
+        let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
+        let engine =
+            Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
+        let ticketing = engine.build();
+        check_audit_key(&ticketing).await?;
+        ticketing.start_workers();
+        let passwords = Passwords::new();
+        if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
+            bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
+        }
+        let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
+        // Of nodes with other keys that start on an empty store at once, all but the one that was first to
+        // write learn it here.
+        check_audit_key(&ticketing).await?;
+        tracing::info!(
+            address = %address,
+            store = without_credentials(&config.store.url),
+            profile = config.profile.name(),
+            gateway = "sandbox",
+            "started"
+        );
+        let jwt_secret = secrets.jwt_secret.expose_secret().as_bytes();
+        let app = App::new(Shared {
+            ticketing,
+            sandbox: Some(sandbox),
+            callback_verifier: Verifier::new(webhook_secret, previous, Arc::clone(&clock)),
+            public_url,
+            tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
+            passwords,
+            limits: Limits::new(&config.limits),
+            metrics,
+            lifecycle: Lifecycle::new(),
+            proxies,
+            rendered: Rendered::new(),
+            trace_ids: TraceIds::new(&*ids, clock.now()),
+            cors: Cors::new(config.cors_origins()),
+            clock,
+            config: Arc::new(config),
+        });
+        Ok(Ready { app, listener, address, walkthrough })
+    }
 }
 
 fn check_queue(config: &Config) -> Result<(), StartupError> {
@@ -157,10 +194,23 @@ async fn open(url: &str) -> Result<Arc<dyn Backend>, StartupError> {
     Ok(store)
 }
 
-/// The secrets as configured; what is not comes from the file beside the store, which is made if need be.
+/// The secrets as configured; what is not comes from the secrets file, which is made if need be, and not
+/// touched if there is no need.
 fn configured(config: &Config) -> Result<Secrets, StartupError> {
     let failed = |error: &dyn std::fmt::Display| StartupError(error.to_string());
-    let mut secrets = Secrets::load_or_create(&config.store.url).map_err(|error| failed(&error))?;
+    let texts = [
+        &config.auth.jwt_secret,
+        &config.audit.key,
+        &config.queue.token_secret,
+        &config.payments.sandbox.webhook_secret,
+        &config.tickets.signing_seed,
+    ];
+    let mut secrets = match &config.secrets.file {
+        // Every one of them is replaced.
+        _ if texts.iter().all(|text| text.is_some()) => Secrets::generate().map_err(|error| failed(&error))?,
+        Some(file) => Secrets::load_or_create_in(file).map_err(|error| failed(&error))?,
+        None => Secrets::load_or_create(&config.store.url).map_err(|error| failed(&error))?,
+    };
     let replace = |secret: &mut SecretString, configured: &Option<SecretString>| {
         if let Some(configured) = configured {
             *secret = configured.clone();
@@ -175,6 +225,27 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
             .map_err(|error| ConfigError::invalid("tickets.signing_seed", &error.to_string()))?;
     }
     Ok(secrets)
+}
+
+/// Refuses to write to a store with another key than its log was written with.
+async fn check_audit_key(ticketing: &Ticketing) -> Result<(), StartupError> {
+    let Err(error) = ticketing.check_audit_key().await else { return Ok(()) };
+    ticketing.shutdown().await;
+    Err(match error {
+        KeyError::Other(_) => {
+            let message = format!("{error}; every node of one store needs the same secrets (secrets.file)");
+            ConfigError::invalid("audit.key", &message).into()
+        }
+        unreadable => failed("cannot read the store's audit log", &unreadable),
+    })
+}
+
+fn journal(sandbox: &SandboxConfig) -> Result<Journal, StartupError> {
+    let Some(path) = &sandbox.journal else { return Ok(Journal::in_memory()) };
+    Journal::in_file(path).map_err(|error| {
+        let message = format!("cannot open {}: {error}", path.display());
+        ConfigError::invalid("payments.sandbox.journal", &message).into()
+    })
 }
 
 fn public_url(config: &Config, address: SocketAddr) -> Arc<str> {

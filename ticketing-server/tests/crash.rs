@@ -1,6 +1,8 @@
 //! kill -9 at any moment under load: what was acknowledged is there, and what is unknown resolves.
 
 mod process;
+#[macro_use]
+mod store;
 
 use std::{
     sync::{
@@ -12,6 +14,7 @@ use std::{
 
 use process::{Server, assert_sound, buyer, call, callback, hold};
 use serde_json::{Value, json};
+use store::Store;
 
 const ROUNDS: u64 = 20;
 const BUYERS_AT_ONCE: u64 = 24;
@@ -27,11 +30,10 @@ struct Told {
     paid: Vec<(u64, String)>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_in_twenty_kills_under_load() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = folder.path().join("ticketing.db");
-    let mut server = Server::start(&store);
+on_stores! { sqlite postgres => { nothing_acknowledged_is_lost_in_twenty_kills_under_load } }
+
+async fn nothing_acknowledged_is_lost_in_twenty_kills_under_load(store: &Store) {
+    let mut server = Server::start(&store.url());
     let admin = process::admin(server.address).await;
     let session = process::session(server.address, &admin, 1_000_000).await;
     let next_buyer = Arc::new(AtomicU64::new(1));
@@ -51,7 +53,7 @@ async fn nothing_acknowledged_is_lost_in_twenty_kills_under_load() {
         for buyer in buyers {
             buyer.await.unwrap();
         }
-        server = Server::start(&store);
+        server = Server::start(&store.url());
         let told = std::mem::take(&mut *told.lock().unwrap());
         there += check(&server, &session, &told).await;
         held += told.held.len();

@@ -2,10 +2,11 @@
 //! the sale from another connection meanwhile.
 
 mod process;
+#[macro_use]
+mod store;
 
 use std::{
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,6 +17,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use process::{Server, assert_sound, buyer, call, callback, hold};
 use serde_json::{Value, json};
+use store::Store;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
@@ -26,27 +28,34 @@ use ticketing_core::{
     },
     session::SaleStatus,
 };
-use ticketing_store::{OpenOptions, Role, Secrets};
+use ticketing_store::{OpenOptions, Role};
 
 const BUYERS: u64 = 500;
 const STOCK: i64 = 100;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_buyers_get_exactly_a_hundred_tickets() {
-    let (_folder, server, session) = shop().await;
+on_stores! {
+    sqlite postgres => {
+        five_hundred_buyers_get_exactly_a_hundred_tickets
+        an_operator_changes_stock_and_sale_and_still_exactly_a_hundred_go
+    }
+}
+// Nobody else opens a store that is in the server's memory.
+on_stores! { memory => { five_hundred_buyers_get_exactly_a_hundred_tickets } }
+
+async fn five_hundred_buyers_get_exactly_a_hundred_tickets(store: &Store) {
+    let (server, session) = shop(store).await;
     let winners = crowd(server.address, &session, Arc::new(AtomicBool::new(true))).await;
     assert_eq!(winners, STOCK);
     assert_all_gone(server.address, &session).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_operator_changes_stock_and_sale_and_still_exactly_a_hundred_go() {
-    let (folder, server, session) = shop().await;
+async fn an_operator_changes_stock_and_sale_and_still_exactly_a_hundred_go(store: &Store) {
+    let (server, session) = shop(store).await;
     let settled = Arc::new(AtomicBool::new(false));
     let operator = {
-        let (path, session, settled) = (folder.path().join("ticketing.db"), session.clone(), Arc::clone(&settled));
+        let (url, session, settled) = (store.url(), session.clone(), Arc::clone(&settled));
         tokio::spawn(async move {
-            meddle(&path, &session).await;
+            meddle(&url, &session).await;
             settled.store(true, Ordering::SeqCst);
         })
     };
@@ -56,12 +65,11 @@ async fn an_operator_changes_stock_and_sale_and_still_exactly_a_hundred_go() {
     assert_all_gone(server.address, &session).await;
 }
 
-async fn shop() -> (tempfile::TempDir, Server, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("ticketing.db"));
+async fn shop(store: &Store) -> (Server, String) {
+    let server = Server::start(&store.url());
     let admin = process::admin(server.address).await;
     let session = process::session(server.address, &admin, STOCK as u32).await;
-    (folder, server, session)
+    (server, session)
 }
 
 /// Everybody tries at once, and again until they have a ticket or it is `settled` that none is left.
@@ -99,12 +107,10 @@ async fn buy(address: SocketAddr, session: &str, n: u64, settled: &AtomicBool) -
     true
 }
 
-/// What an operator does from the command line, on the same file: lower, raise, pause, open.
-async fn meddle(path: &Path, session: &str) {
-    let url = format!("sqlite://{}", path.display());
-    let store = ticketing_store::open(&url, OpenOptions::new(Role::Tool)).unwrap();
-    let keys = Secrets::load_or_create(&url).unwrap().keys();
-    let engine = Ticketing::builder(store, keys, Arc::new(NoGateway)).build();
+/// What an operator does from the command line, on the same store: lower, raise, pause, open.
+async fn meddle(store_url: &str, session: &str) {
+    let store = ticketing_store::open(store_url, OpenOptions::new(Role::Tool)).unwrap();
+    let engine = Ticketing::builder(store, process::keys(), Arc::new(NoGateway)).build();
     let change = async |total_stock, status| {
         let patch = SessionPatch { total_stock: Some(total_stock), status: Some(status), ..SessionPatch::default() };
         // Less than is held and sold by now is refused: also something that an operator sees.

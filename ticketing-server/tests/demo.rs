@@ -1,10 +1,22 @@
 //! `--demo`: the printed lines buy a ticket.
 
+#[macro_use]
+mod store;
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
+
+use store::Store;
+
+on_stores! {
+    sqlite postgres => {
+        the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo
+        the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are_taken
+    }
+}
 
 /// A server with `--demo` in its own process; it ends with this value.
 struct DemoServer {
@@ -13,9 +25,9 @@ struct DemoServer {
 }
 
 impl DemoServer {
-    fn start(directory: &Path) -> Self {
+    fn start(store: &Store, directory: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketing-server"));
-        command.args(["--demo", "--listen", "127.0.0.1:0", "--store", "sqlite://demo.db"]).current_dir(directory);
+        command.args(["--demo", "--listen", "127.0.0.1:0", "--store", &store.url()]).current_dir(directory);
         let mut child = command.env("TICKETING__LOG__LEVEL", "warn").stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let printed = lines.take_while(|line| !line.starts_with("listening on ")).collect();
@@ -45,15 +57,14 @@ fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-#[test]
-fn the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo() {
+async fn the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo(store: &Store) {
     if !is_there("curl") {
         assert!(std::env::var_os("CI").is_none(), "curl is needed to run the printed lines");
         eprintln!("SKIPPED: curl is not installed, so the demo's printed lines were not run");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let start = || DemoServer::start(directory.path());
+    let start = || DemoServer::start(store, directory.path());
     let ids = |server: &DemoServer| -> Vec<String> {
         let words = server.printed.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned);
         words.filter(|word| word.starts_with("session_") || word.starts_with("Demo1-")).take(4).collect()
@@ -86,15 +97,14 @@ fn choosing_seats(printed: &[String]) -> Vec<String> {
     lines
 }
 
-#[test]
-fn the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are_taken() {
+async fn the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are_taken(store: &Store) {
     if !is_there("curl") {
         assert!(std::env::var_os("CI").is_none(), "curl is needed to run the printed lines");
         eprintln!("SKIPPED: curl is not installed, so the demo's printed lines were not run");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let first = DemoServer::start(directory.path());
+    let first = DemoServer::start(store, directory.path());
     let lines = choosing_seats(&first.printed);
     let output = run_lines(&lines, directory.path());
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -105,7 +115,7 @@ fn the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are
     assert!(!String::from_utf8_lossy(&refused.stdout).contains("payment page"), "{refused:?}");
     drop(first);
 
-    let second = DemoServer::start(directory.path());
+    let second = DemoServer::start(store, directory.path());
     let output = run_lines(&choosing_seats(&second.printed), directory.path());
     assert!(output.status.success(), "{output:?}");
 }

@@ -39,7 +39,7 @@ async fn a_full_disk_is_503_and_nothing_half_written_until_there_is_room() {
     };
     let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![1_u8; 2 << 20]).unwrap();
-    let store = disk.path().join("ticketing.db");
+    let store = format!("sqlite://{}", disk.path().join("ticketing.db").display());
     let mut server = Server::start(&store);
     let admin = process::admin(server.address).await;
     let session = process::session(server.address, &admin, 1_000_000).await;

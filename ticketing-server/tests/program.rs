@@ -26,6 +26,7 @@ fn check_refused(change: impl FnOnce(&mut Command, &Path), parts: &[&str]) {
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(!told.contains("hunter2"), "it told a password: {told}");
     for part in parts {
         assert!(told.contains(part), "no `{part}` in: {told}");
     }
@@ -44,7 +45,9 @@ fn a_store_that_is_none_is_named() {
     for (url, part) in [
         ("nonsense", "://"),
         ("mysql://x", "mysql"),
-        ("postgres://user:hunter2@nowhere/db", "not built into"),
+        ("redis://user:hunter2@nowhere/0", "not built into"),
+        ("postgres://user:hunter2@127.0.0.1:1/db", "connect"),
+        ("postgres://user:hunter2@127.0.0.1:1/db?sslmode=maybe", "sslmode"),
         ("sqlite:///nonexistent/folder/ticketing.db", "/nonexistent/folder/ticketing.db"),
     ] {
         check_refused(|command, _| _ = command.args(["--store", url]), &["store.url", part]);

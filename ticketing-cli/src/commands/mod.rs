@@ -3,6 +3,7 @@
 pub mod event;
 pub mod hold;
 pub mod migrate;
+pub mod payment;
 mod seats_csv;
 pub mod session;
 pub mod user;
@@ -21,6 +22,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Event(command) => event::run(command, context).await,
         Command::Session(command) => session::run(command, context).await,
         Command::Hold(command) => hold::run(command, context).await,
+        Command::Payment(command) => payment::run(command, context).await,
         Command::Verify => verify::run(context).await,
     }
 }

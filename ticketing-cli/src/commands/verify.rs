@@ -36,7 +36,7 @@ impl Show for Verdict {
 /// # Errors
 /// [`CliError::Broken`] when anything does not add up.
 pub async fn run(context: &Context) -> Result<(), CliError> {
-    let report = context.engine().await?.verify().await?;
+    let report = context.engine_for_reading().await?.verify().await?;
     let (broken, verdict) = (report.violations.len(), Verdict { ok: report.is_clean(), report });
     context.output.item(&verdict)?;
     if verdict.ok {

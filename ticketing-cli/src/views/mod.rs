@@ -1,8 +1,9 @@
 //! Records as they are printed. JSON uses the names of the HTTP API.
 
+mod callback;
 mod event;
 mod hold;
 mod session;
 mod user;
 
-pub use self::{event::EventRow, hold::HoldRow, session::SessionRow, user::UserRow};
+pub use self::{callback::UnmatchedRow, event::EventRow, hold::HoldRow, session::SessionRow, user::UserRow};

@@ -21,7 +21,7 @@ use crate::shop::Shop;
 const USER: &str = "user_00000000000000000000000000000001";
 
 #[derive(Debug)]
-struct Unused;
+pub struct Unused;
 
 impl PaymentGateway for Unused {
     fn open(&self, _: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {

@@ -3,5 +3,7 @@
 mod catalogue;
 mod exit_codes;
 mod holds;
+mod keys;
+mod payments;
 mod shop;
 mod verify;

@@ -26,6 +26,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("queue.token_secret", Kind::Secret),
     ("auth.jwt_secret", Kind::Secret),
     ("auth.access_ttl_seconds", Kind::Number),
+    ("secrets.file", Kind::Text),
+    ("payments.sandbox.journal", Kind::Text),
     ("payments.sandbox.webhook_secret", Kind::Secret),
     ("payments.sandbox.webhook_secret_previous", Kind::Secret),
     ("bootstrap.admin_email", Kind::Text),

@@ -6,6 +6,8 @@ mod nearest;
 mod sources;
 mod weak;
 
+use std::path::PathBuf;
+
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -30,6 +32,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Access tokens.
     pub auth: AuthConfig,
+    /// Secrets that are not set.
+    pub secrets: SecretsConfig,
     /// Payment gateways.
     pub payments: PaymentsConfig,
     /// What is made at the first start.
@@ -141,6 +145,14 @@ impl Default for AuthConfig {
     }
 }
 
+/// Secrets that are not set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecretsConfig {
+    /// The file they are in, and are made in if there is none; beside the store unless said otherwise.
+    pub file: Option<PathBuf>,
+}
+
 /// Payment gateways.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -153,6 +165,8 @@ pub struct PaymentsConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxConfig {
+    /// The file it keeps its own books in; in the process's memory unless said otherwise.
+    pub journal: Option<PathBuf>,
     /// Signs its callbacks.
     pub webhook_secret: Option<SecretString>,
     /// The secret before this one: still believed while it is being changed.

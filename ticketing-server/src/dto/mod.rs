@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod holds;
 pub mod payments;
 pub mod queue;
+pub mod reconcile;
 pub mod tickets;
 
 use std::str::FromStr;

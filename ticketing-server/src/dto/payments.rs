@@ -85,6 +85,8 @@ impl CallbackBody {
     /// The report, with the body it came in.
     pub fn into_report(self, raw_payload: String) -> CallbackReport {
         let Self { pg_payment_id, status, amount, currency } = self;
+        // No currency has it, and not every store can keep it.
+        let currency = currency.map(|name| name.replace('\0', "\u{fffd}"));
         CallbackReport { pg_payment_id: pg_payment_id.0, status, amount, currency, raw_payload }
     }
 }

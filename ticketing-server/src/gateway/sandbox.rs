@@ -1,22 +1,23 @@
 //! The sandbox gateway: takes no money, and behaves like one that does.
 //!
-//! It keeps nothing but the refunds it made: a payment's name at the gateway is derived from the
-//! merchant reference, so that every node and every start gives the same answer.
+//! A payment's name at the gateway is derived from the merchant reference, and what it is of and until
+//! when it can be paid stands in the shop's own records: so every node and every start serves every
+//! payment. Of its own it has only its [`Journal`], and that no payment waits for.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use quick_cache::sync::Cache;
 use serde::Serialize;
 use ticketing_core::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     ids::PaymentId,
     money::Money,
     payment::{
         CallbackStatus, GatewayPaymentId, GatewaySession, Payment,
-        gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
+        gateway::{Capture, GatewayError, OpenPayment, PaymentGateway, Refund},
     },
+    store::Page,
 };
 use tokio::{
     sync::{Semaphore, TryAcquireError},
@@ -25,13 +26,12 @@ use tokio::{
 
 use super::{
     delivery::{Delivery, DeliveryError},
+    journal::Journal,
     signature::{SigningSecret, hex},
 };
 
 /// The payment page's path, in front of the payment's name.
 pub const PAY_PATH: &str = "/sandbox/pay/";
-/// Refunds remembered; older ones would be made again.
-const REFUNDS_MAX: usize = 100_000;
 /// Callbacks under way at once.
 const DELIVERIES_MAX: usize = 1_024;
 
@@ -40,21 +40,27 @@ const DELIVERIES_MAX: usize = 1_024;
 pub struct SandboxSettings {
     /// Signs the callbacks, and names the payments.
     pub secret: SigningSecret,
+    /// The secret before this one: what was opened under it can still be paid.
+    pub previous: Option<SigningSecret>,
     /// The server's public address, in front of every link.
     pub public_url: Arc<str>,
     /// Where this machine reaches the server: callbacks go there.
     pub bound: SocketAddr,
-    /// Tells the time of the signatures.
+    /// Tells the time of the signatures, and of captures.
     pub clock: Arc<dyn Clock>,
+    /// Where it notes what it took and gave back.
+    pub journal: Journal,
 }
 
 /// The sandbox gateway.
 pub struct Sandbox {
     secret: SigningSecret,
+    previous: Option<SigningSecret>,
     public_url: Arc<str>,
+    clock: Arc<dyn Clock>,
+    journal: Arc<Journal>,
     delivery: Delivery,
     deliveries: Arc<Semaphore>,
-    refunds: Cache<String, Money>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -63,10 +69,23 @@ impl fmt::Debug for Sandbox {
     }
 }
 
-/// Too many callbacks are under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{DELIVERIES_MAX} callbacks of the sandbox are under way")]
-pub struct Busy;
+/// Why nothing was charged, nor reported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// Too many callbacks are under way.
+    #[error("{DELIVERIES_MAX} callbacks of the sandbox are under way")]
+    Busy,
+    /// It is no payment of the sandbox's.
+    #[error("the sandbox opened no such payment")]
+    Unknown,
+    /// The journal cannot be written.
+    #[error("the sandbox's journal cannot be written: {0}")]
+    Journal(#[source] io::Error),
+}
+
+/// A callback under way.
+pub type Reported = JoinHandle<Result<(), DeliveryError>>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,44 +99,45 @@ struct CallbackBody<'a> {
 impl Sandbox {
     /// A sandbox for one server.
     pub fn new(settings: SandboxSettings) -> Self {
-        let SandboxSettings { secret, public_url, bound, clock } = settings;
+        let SandboxSettings { secret, previous, public_url, bound, clock, journal } = settings;
         Self {
-            delivery: Delivery::new(bound, secret.clone(), clock),
+            delivery: Delivery::new(bound, secret.clone(), Arc::clone(&clock)),
             secret,
+            previous,
             public_url,
+            clock,
+            journal: Arc::new(journal),
             deliveries: Arc::new(Semaphore::new(DELIVERIES_MAX)),
-            refunds: Cache::new(REFUNDS_MAX),
         }
     }
 
-    /// Whether `payment` was opened here.
+    /// Whether `payment` was opened by a sandbox with these secrets, here or on another node.
     pub fn owns(&self, payment: &Payment) -> bool {
-        payment.gateway.as_ref().is_some_and(|gateway| gateway.pg_payment_id.as_str() == self.name(payment.id))
+        self.name_of(payment).is_some()
     }
 
-    /// Reports `status` of a payment of its own to the server, until the server has taken it. The
-    /// delivery goes on when the answer is dropped.
+    /// Takes the money for a payment of its own, or declines to, and reports that to the server until
+    /// the server has taken it. The delivery goes on when the answer is dropped.
     ///
     /// # Errors
-    /// [`Busy`]; nothing was sent.
-    pub fn report(
-        &self,
-        payment: &Payment,
-        status: CallbackStatus,
-    ) -> Result<JoinHandle<Result<(), DeliveryError>>, Busy> {
+    /// [`ReportError`]; nothing was taken, nothing is sent.
+    pub async fn report(&self, payment: &Payment, status: CallbackStatus) -> Result<Reported, ReportError> {
         let permit = match Arc::clone(&self.deliveries).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(TryAcquireError::NoPermits) => return Err(Busy),
+            Err(TryAcquireError::NoPermits) => return Err(ReportError::Busy),
             Err(TryAcquireError::Closed) => unreachable!("nobody closes the sandbox's semaphore"),
         };
-        let body = CallbackBody {
-            pg_payment_id: &self.name(payment.id),
-            status,
-            amount: payment.amount.minor,
-            currency: payment.amount.currency.as_str(),
-        };
+        let name = self.name_of(payment).ok_or(ReportError::Unknown)?.clone();
+        let (payment_id, amount) = (payment.id, payment.amount);
+        if status == CallbackStatus::Success {
+            let (at, name) = (self.clock.now(), name.clone());
+            let noted = self.of_journal(move |journal| journal.captured(at, payment_id, name, amount));
+            noted.await.map_err(ReportError::Journal)?;
+        }
+        let currency = amount.currency.as_str();
+        let body = CallbackBody { pg_payment_id: name.as_str(), status, amount: amount.minor, currency };
         let body = Bytes::from(serde_json::to_vec(&body).expect("strings and integers are always JSON"));
-        let (delivery, payment_id) = (self.delivery.clone(), payment.id);
+        let delivery = self.delivery.clone();
         Ok(tokio::spawn(async move {
             let delivered = delivery.deliver(body).await;
             if let Err(error) = &delivered {
@@ -130,33 +150,54 @@ impl Sandbox {
 
     /// What was given back under `key`, as far as it is remembered.
     pub fn refunded(&self, key: &str) -> Option<Money> {
-        self.refunds.get(key)
+        self.journal.refund(key).ok().flatten()
     }
 
-    fn name(&self, reference: PaymentId) -> String {
-        let mac = self.secret.name(format!("sandbox payment {reference}").as_bytes());
-        format!("pg_{}", hex(&mac[..16]))
+    /// Its name for `payment`, if it is one of its own.
+    fn name_of<'a>(&self, payment: &'a Payment) -> Option<&'a GatewayPaymentId> {
+        let name = &payment.gateway.as_ref()?.pg_payment_id;
+        let mut secrets = std::iter::once(&self.secret).chain(&self.previous);
+        secrets.any(|secret| name.as_str() == self::name(secret, payment.id)).then_some(name)
     }
 
     fn session(&self, reference: PaymentId) -> GatewaySession {
-        let name = self.name(reference);
+        let name = name(&self.secret, reference);
         let url = format!("{}{PAY_PATH}{name}", self.public_url.trim_end_matches('/'));
         let pg_payment_id = GatewayPaymentId::try_from(name).expect("`pg_` and hex digits are visible ASCII");
         GatewaySession { pg_payment_id, url }
     }
 
-    fn give_back(&self, refund: Refund) -> Result<(), GatewayError> {
-        let Refund { key, pg_payment_id, amount } = refund;
-        match self.refunds.get(&key) {
-            Some(before) if before == amount => Ok(()),
-            Some(before) => Err(GatewayError::Refused(format!("{key} gave {before} back before, not {amount}"))),
-            None => {
-                tracing::info!(%key, %pg_payment_id, %amount, "the sandbox gave a payment back");
-                self.refunds.insert(key, amount);
-                Ok(())
-            }
-        }
+    /// Files are slow: their turn comes where nobody else has to wait for it.
+    async fn of_journal<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let journal = Arc::clone(&self.journal);
+        tokio::task::spawn_blocking(move || work(&journal)).await.map_err(io::Error::other)?
     }
+
+    async fn give_back(&self, refund: Refund) -> Result<(), GatewayError> {
+        let at = self.clock.now();
+        tracing::info!(key = %refund.key, pg_payment_id = %refund.pg_payment_id, amount = %refund.amount,
+            "the sandbox gives a payment back");
+        // No money moves: what is noted again under its key, from whatever node, counts once.
+        self.of_journal(move |journal| journal.refunded(at, refund)).await.map_err(unavailable)
+    }
+
+    async fn captures(&self, since: Timestamp, after: Option<String>) -> Result<Page<Capture>, GatewayError> {
+        let after = after.map_or(Ok(0), |after| after.parse());
+        let after = after.map_err(|_| GatewayError::Refused("no page of this list".to_owned()))?;
+        self.of_journal(move |journal| journal.captures(since, after)).await.map_err(unavailable)
+    }
+}
+
+fn name(secret: &SigningSecret, reference: PaymentId) -> String {
+    let mac = secret.name(format!("sandbox payment {reference}").as_bytes());
+    format!("pg_{}", hex(&mac[..16]))
+}
+
+fn unavailable(error: io::Error) -> GatewayError {
+    GatewayError::Unavailable(format!("the sandbox's journal: {error}"))
 }
 
 impl PaymentGateway for Sandbox {
@@ -165,14 +206,18 @@ impl PaymentGateway for Sandbox {
     }
 
     fn refund(&self, request: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
-        Box::pin(std::future::ready(self.give_back(request)))
+        Box::pin(self.give_back(request))
+    }
+
+    fn captured(&self, since: Timestamp, after: Option<String>) -> BoxFuture<'_, Result<Page<Capture>, GatewayError>> {
+        Box::pin(self.captures(since, after))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ticketing_core::{
-        clock::{SystemClock, Timestamp},
+        clock::SystemClock,
         ids::{HoldId, OrderId, SessionId, UserId},
         money::Currency,
         payment::{PaymentMethod, PaymentStatus},
@@ -182,11 +227,18 @@ mod tests {
     use super::*;
 
     fn sandbox(secret: &[u8]) -> Sandbox {
+        changed(secret, None)
+    }
+
+    fn changed(secret: &[u8], previous: Option<&[u8]>) -> Sandbox {
         Sandbox::new(SandboxSettings {
             secret: SigningSecret::new(secret),
+            previous: previous.map(SigningSecret::new),
             public_url: "https://tickets.example/".into(),
+            // Nobody listens there.
             bound: ([127, 0, 0, 1], 1).into(),
             clock: Arc::new(SystemClock::new()),
+            journal: Journal::in_memory(),
         })
     }
 
@@ -219,30 +271,59 @@ mod tests {
         assert_eq!(first.url, format!("https://tickets.example/sandbox/pay/{name}"));
     }
 
-    #[tokio::test]
-    async fn it_owns_only_what_it_opened() {
-        let ours = sandbox(b"secret");
-        let mut payment = Payment {
+    fn payment(gateway: Option<GatewaySession>) -> Payment {
+        Payment {
             id: reference(1),
             session_id: SessionId::from_uuid(Uuid::from_u128(2)),
             order_id: OrderId::from_uuid(Uuid::from_u128(3)),
             hold_id: HoldId::from_uuid(Uuid::from_u128(4)),
             user_id: UserId::from_uuid(Uuid::from_u128(5)),
             method: PaymentMethod::Card,
-            amount: won(1),
-            gateway: None,
+            amount: won(7),
+            gateway,
             status: PaymentStatus::Pending,
             created_at: Timestamp::from_micros(0),
             updated_at: Timestamp::from_micros(0),
-        };
-        assert!(!ours.owns(&payment));
-        payment.gateway = Some(open(&ours, 1).await);
-        assert!(ours.owns(&payment));
-        assert!(!sandbox(b"other").owns(&payment));
+        }
     }
 
     #[tokio::test]
-    async fn a_refund_is_made_once_per_key() {
+    async fn it_owns_only_what_it_opened_on_whatever_node() {
+        let ours = sandbox(b"secret");
+        assert!(!ours.owns(&payment(None)));
+        let opened = payment(Some(open(&ours, 1).await));
+        assert!(ours.owns(&opened));
+        assert!(sandbox(b"secret").owns(&opened));
+        assert!(!sandbox(b"other").owns(&opened));
+        assert!(changed(b"other", Some(b"secret")).owns(&opened), "while the secret is being changed");
+        assert!(!ours.owns(&payment(Some(open(&ours, 2).await))), "another payment's name");
+    }
+
+    #[tokio::test]
+    async fn what_it_took_is_listed_and_what_it_declined_is_not() {
+        let ours = sandbox(b"secret");
+        let opened = payment(Some(open(&ours, 1).await));
+        let listed = async || ours.captured(Timestamp::from_micros(0), None).await.unwrap().items;
+        ours.report(&opened, CallbackStatus::Fail).await.unwrap().abort();
+        assert_eq!(listed().await, []);
+        let other = payment(Some(open(&ours, 2).await));
+        assert!(matches!(ours.report(&other, CallbackStatus::Success).await, Err(ReportError::Unknown)));
+        assert_eq!(listed().await, []);
+        for _ in 0..2 {
+            ours.report(&opened, CallbackStatus::Success).await.unwrap().abort();
+            let found = listed().await;
+            assert_eq!(found.len(), 1);
+            assert_eq!((found[0].reference, found[0].amount, found[0].given_back), (Some(opened.id), won(7), false));
+        }
+        let pg_payment_id = opened.gateway.unwrap().pg_payment_id;
+        ours.refund(Refund { key: "refund:1".to_owned(), pg_payment_id, amount: won(7) }).await.unwrap();
+        assert!(listed().await[0].given_back);
+        let nonsense = ours.captured(Timestamp::from_micros(0), Some("x".to_owned())).await;
+        assert!(matches!(nonsense, Err(GatewayError::Refused(_))), "{nonsense:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refund_asked_for_again_is_made_once() {
         let sandbox = sandbox(b"secret");
         let refund = |minor| Refund {
             key: "refund:1".to_owned(),
@@ -252,6 +333,6 @@ mod tests {
         sandbox.refund(refund(5)).await.unwrap();
         sandbox.refund(refund(5)).await.unwrap();
         assert_eq!(sandbox.refunded("refund:1"), Some(won(5)));
-        assert!(matches!(sandbox.refund(refund(6)).await, Err(GatewayError::Refused(_))));
+        assert_eq!(sandbox.refunded("refund:2"), None);
     }
 }

@@ -8,6 +8,7 @@ mod operations;
 mod payments;
 mod problems;
 mod queue;
+mod reconcile;
 mod sandbox;
 mod tickets;
 
@@ -27,6 +28,7 @@ pub fn app(app: App) -> Router {
         .merge(payments::router())
         .merge(tickets::router())
         .merge(admin::router())
+        .merge(reconcile::router())
         .merge(sandbox::router())
         .merge(operations::router())
         .merge(problems::router())

@@ -101,10 +101,14 @@ async fn decide(State(app): State<App>, Name(name): Name, Pressed(decision): Pre
         Decision::Pay => CallbackStatus::Success,
         Decision::Decline => CallbackStatus::Fail,
     };
-    let Ok(delivery) = sandbox.report(&payment, status) else {
-        let text = "Too many payments at once: nothing was charged. Try again in a moment.";
-        let busy = html(StatusCode::SERVICE_UNAVAILABLE, page::message("Try again", text));
-        return Ok(([(header::RETRY_AFTER, "1")], busy).into_response());
+    let delivery = match sandbox.report(&payment, status).await {
+        Ok(delivery) => delivery,
+        Err(error) => {
+            tracing::warn!(payment_id = %payment.id, %error, "a payment was turned away");
+            let text = "This payment cannot be taken right now: nothing was charged. Try again in a moment.";
+            let busy = html(StatusCode::SERVICE_UNAVAILABLE, page::message("Try again", text));
+            return Ok(([(header::RETRY_AFTER, "1")], busy).into_response());
+        }
     };
     // Whatever comes of it, the page behind tells how the payment stands.
     let _ = tokio::time::timeout(DELIVERY_WAIT_MAX, delivery).await;

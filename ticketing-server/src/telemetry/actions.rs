@@ -38,6 +38,8 @@ pub(super) fn action(method: &Method, route: &str) -> &'static str {
         ("GET", "/api/admin/sessions/{session_id}/stats") => "admin.session.stats",
         ("GET", "/api/admin/holds") => "admin.hold.list",
         ("DELETE", "/api/admin/holds/{hold_id}") => "admin.hold.release",
+        ("POST", "/api/admin/payments/reconcile") => "admin.payment.reconcile",
+        ("GET", "/api/admin/payments/unmatched") => "admin.payment.unmatched",
         ("GET", "/api/admin/verify") => "admin.verify",
         _ => "-",
     }

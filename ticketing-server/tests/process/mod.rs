@@ -12,25 +12,34 @@ use std::{
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use ticketing_core::engine::Keys;
+use ticketing_store::secrets::parse_seed;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-pub const JWT_SECRET: &str = "an access token secret for tests only, long enough";
-pub const WEBHOOK_SECRET: &str = "a callback secret for tests only, long enough too";
+const JWT_SECRET: &str = "an access token secret for tests only, long enough";
+const WEBHOOK_SECRET: &str = "a callback secret for tests only, long enough too";
+const AUDIT_KEY: &str = "an audit key for tests only, long enough as well";
+const QUEUE_TOKEN_SECRET: &str = "a queue token secret for tests only, long enough";
+const TICKET_SEED: &str = "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade";
 const ADMIN: (&str, &str) = ("admin@example.com", "Admin-Secret-1");
 
 /// A running server. Dropping it kills it.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// Where it runs: a folder of its own.
+    _folder: TempDir,
 }
 
 impl Server {
-    /// Starts a server over `store` and waits until it answers.
-    pub fn start(store: &Path) -> Self {
-        let mut child = command(store).spawn().expect("the server's binary starts");
+    /// Starts a server over the store at `store_url` and waits until it answers.
+    pub fn start(store_url: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder to run in");
+        let mut child = command(store_url, folder.path()).spawn().expect("the server's binary starts");
         let stdout = child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout).lines();
         let line =
@@ -41,7 +50,7 @@ impl Server {
         // Whatever it prints later has to go somewhere, or it would block.
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.trim_start_matches("listening on http://").parse().expect("it prints its address");
-        Self { child, address }
+        Self { child, address, _folder: folder }
     }
 
     pub fn is_alive(&mut self) -> bool {
@@ -63,12 +72,22 @@ impl Drop for Server {
     }
 }
 
-fn command(store: &Path) -> Command {
+/// What every test server signs and chains with.
+pub fn keys() -> Keys {
+    let seed = parse_seed(TICKET_SEED).expect("64 hexadecimal digits");
+    Keys::new(AUDIT_KEY.as_bytes(), QUEUE_TOKEN_SECRET.as_bytes(), &seed)
+}
+
+fn command(store_url: &str, folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketing-server"));
     command
-        .args(["--listen", "127.0.0.1:0", "--store", &format!("sqlite://{}", store.display())])
+        .args(["--listen", "127.0.0.1:0", "--store", store_url])
+        .current_dir(folder)
         .env("TICKETING__AUTH__JWT_SECRET", JWT_SECRET)
         .env("TICKETING__PAYMENTS__SANDBOX__WEBHOOK_SECRET", WEBHOOK_SECRET)
+        .env("TICKETING__AUDIT__KEY", AUDIT_KEY)
+        .env("TICKETING__QUEUE__TOKEN_SECRET", QUEUE_TOKEN_SECRET)
+        .env("TICKETING__TICKETS__SIGNING_SEED", TICKET_SEED)
         .env("TICKETING__BOOTSTRAP__ADMIN_EMAIL", ADMIN.0)
         .env("TICKETING__BOOTSTRAP__ADMIN_PASSWORD", ADMIN.1)
         .env("TICKETING__LIMITS__REQUESTS_PER_ADDRESS_PER_SECOND", "0")

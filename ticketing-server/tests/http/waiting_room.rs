@@ -1,18 +1,19 @@
 //! The waiting room over real HTTP.
 
-mod shop;
-
 use serde_json::json;
-use shop::{Shop, eventually};
+
+use crate::{
+    shop::{Answer, Shop, eventually},
+    store::Store,
+};
 
 /// Nobody is admitted before the first turn, and then one at a time.
 fn one_at_a_time() -> serde_json::Value {
     json!({"queue": {"mode": "ON", "maxActive": 1}})
 }
 
-#[tokio::test]
-async fn a_place_is_given_once_per_user_and_kept() {
-    let shop = Shop::open().await;
+pub async fn a_place_is_given_once_per_user_and_kept(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let first = buyer.join(&session).await.expect(201);
@@ -24,9 +25,8 @@ async fn a_place_is_given_once_per_user_and_kept() {
     assert_eq!(again.text("queueToken"), token);
 }
 
-#[tokio::test]
-async fn a_status_is_asked_by_parameter_or_by_header() {
-    let shop = Shop::open().await;
+pub async fn a_status_is_asked_by_parameter_or_by_header(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let token = buyer.token(&session).await;
@@ -38,9 +38,8 @@ async fn a_status_is_asked_by_parameter_or_by_header() {
     assert_eq!(by_header.body["expiresAt"], by_parameter.body["expiresAt"]);
 }
 
-#[tokio::test]
-async fn a_token_that_is_missing_forged_or_anothers_is_refused() {
-    let shop = Shop::open().await;
+pub async fn a_token_that_is_missing_forged_or_anothers_is_refused(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let token = buyer.token(&session).await;
@@ -54,9 +53,8 @@ async fn a_token_that_is_missing_forged_or_anothers_is_refused() {
     buyer.get(&format!("/api/queue/status?token={token}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn positions_count_those_who_still_wait_ahead() {
-    let shop = Shop::open().await;
+pub async fn positions_count_those_who_still_wait_ahead(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, one_at_a_time()).await;
     let buyers = [shop.buyer().await, shop.buyer().await, shop.buyer().await];
     let mut tokens = Vec::new();
@@ -78,9 +76,8 @@ async fn positions_count_those_who_still_wait_ahead() {
     eventually("the third is admitted", || async { (position(2).await == 0).then_some(()) }).await;
 }
 
-#[tokio::test]
-async fn a_place_ends_with_its_time() {
-    let shop = Shop::open().await;
+pub async fn a_place_ends_with_its_time(store: &Store) {
+    let shop = Shop::open(store).await;
     let policy = json!({"queue": {"mode": "ON", "maxActive": 1, "waitTtlSeconds": 1}});
     let session = shop.session(5, policy).await;
     let (first, second) = (shop.buyer().await, shop.buyer().await);
@@ -98,9 +95,8 @@ async fn a_place_ends_with_its_time() {
     ended.refused(410, "queue_token_expired");
 }
 
-#[tokio::test]
-async fn no_place_is_given_where_there_is_nothing_to_wait_for() {
-    let shop = Shop::open().await;
+pub async fn no_place_is_given_where_there_is_nothing_to_wait_for(store: &Store) {
+    let shop = Shop::open(store).await;
     let buyer = shop.buyer().await;
     let cases = [
         (json!({"status": "SCHEDULED"}), 5, "not_on_sale"),
@@ -116,9 +112,8 @@ async fn no_place_is_given_where_there_is_nothing_to_wait_for() {
     buyer.join("somewhere").await.refused_field("sessionId");
 }
 
-#[tokio::test]
-async fn a_full_waiting_room_says_when_to_come_back() {
-    let shop = Shop::open().await;
+pub async fn a_full_waiting_room_says_when_to_come_back(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({"queue": {"mode": "ON", "maxLength": 1}})).await;
     let first = shop.buyer().await;
     first.join(&session).await.expect(201);
@@ -126,9 +121,8 @@ async fn a_full_waiting_room_says_when_to_come_back() {
     first.join(&session).await.expect(200);
 }
 
-#[tokio::test]
-async fn the_waiting_room_is_closed_to_the_unknown() {
-    let shop = Shop::open().await;
+pub async fn the_waiting_room_is_closed_to_the_unknown(store: &Store) {
+    let shop = Shop::open(store).await;
     let request = shop.http.post(shop.url("/api/queue/token")).json(&json!({}));
-    shop::Answer::read(request.send().await.unwrap()).await.expect(401);
+    Answer::read(request.send().await.unwrap()).await.expect(401);
 }

@@ -1,11 +1,7 @@
-//! A real server in its own process, an organiser who stocks it, and buyers.
-
-#![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
+//! A server, an organiser who stocks it, and buyers.
 
 mod answer;
 mod buyer;
-#[path = "../common/mod.rs"]
-mod common;
 
 use std::{future::Future, sync::OnceLock, time::Duration};
 
@@ -13,11 +9,13 @@ use serde_json::{Value, json};
 use ticketing_core::clock::{Clock, SystemClock};
 use ticketing_server::gateway::signature::{self, SigningSecret};
 
-use self::common::{Person, TestServer};
 pub use self::{
     answer::Answer,
     buyer::{Buyer, hold_body},
-    common::{WEBHOOK_SECRET, client},
+};
+use crate::{
+    server::{Person, TestServer, WEBHOOK_SECRET, client},
+    store::Store,
 };
 
 /// How long a condition may take to come true.
@@ -35,12 +33,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A shop over a SQLite file.
-    pub async fn open() -> Self {
-        Self::on(TestServer::start().await).await
-    }
-
-    pub async fn on(server: TestServer) -> Self {
+    /// A shop over `store`.
+    pub async fn open(store: &Store) -> Self {
+        let server = TestServer::start(store).await;
         let admin = server.admin().await;
         let event = server.event(&admin).await;
         Self { server, http: client(), admin, event }

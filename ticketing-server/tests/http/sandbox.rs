@@ -1,9 +1,11 @@
 //! The sandbox's payment page, as a browser sees it.
 
-mod shop;
-
 use serde_json::json;
-use shop::{Answer, Shop};
+
+use crate::{
+    shop::{Answer, Shop, eventually},
+    store::Store,
+};
 
 async fn get(shop: &Shop, url: &str) -> Answer {
     Answer::read(shop.http.get(url).send().await.unwrap()).await
@@ -24,9 +26,8 @@ fn page(answer: &Answer) -> &str {
     answer.body.as_str().unwrap()
 }
 
-#[tokio::test]
-async fn a_buyer_pays_on_the_page_and_gets_the_tickets() {
-    let shop = Shop::open().await;
+pub async fn a_buyer_pays_on_the_page_and_gets_the_tickets(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"quantity": 2})).await;
@@ -48,9 +49,8 @@ async fn a_buyer_pays_on_the_page_and_gets_the_tickets() {
     assert!(page(&again).contains("<h1>Paid</h1>"), "what is settled is not decided again: {again:?}");
 }
 
-#[tokio::test]
-async fn a_buyer_declines_and_the_stock_is_free_at_once() {
-    let shop = Shop::open().await;
+pub async fn a_buyer_declines_and_the_stock_is_free_at_once(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let checkout = buyer.checkout(&session, json!({"quantity": 1})).await;
@@ -60,22 +60,20 @@ async fn a_buyer_declines_and_the_stock_is_free_at_once() {
     other.hold(&session, json!({"quantity": 1})).await.expect(201);
 }
 
-#[tokio::test]
-async fn nothing_is_charged_once_the_time_to_pay_is_over() {
-    let shop = Shop::open().await;
+pub async fn nothing_is_charged_once_the_time_to_pay_is_over(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"quantity": 1})).await;
     let url = checkout.text("paymentSessionUrl");
-    shop::eventually("the time is over", || async { (get(&shop, &url).await.status == 303).then_some(()) }).await;
+    eventually("the time is over", || async { (get(&shop, &url).await.status == 303).then_some(()) }).await;
     let result = press(&shop, &url, "pay").await;
     assert!(page(&result).contains("The time to pay is over"), "{result:?}");
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "PENDING");
 }
 
-#[tokio::test]
-async fn the_sandbox_knows_only_its_own_payments_and_two_decisions() {
-    let shop = Shop::open().await;
+pub async fn the_sandbox_knows_only_its_own_payments_and_two_decisions(store: &Store) {
+    let shop = Shop::open(store).await;
     for name in ["pg_00000000000000000000000000000000", "nonsense", "%ff"] {
         for path in [format!("/sandbox/pay/{name}"), format!("/sandbox/result/{name}")] {
             page(&get(&shop, &shop.url(&path)).await.expect(404));

@@ -1,9 +1,11 @@
 //! Every row of the contract's table of holds, over real HTTP.
 
-mod shop;
-
 use serde_json::{Value, json};
-use shop::{Answer, Shop, eventually, hold_body};
+
+use crate::{
+    shop::{Answer, Buyer, Shop, eventually, hold_body},
+    store::Store,
+};
 
 fn quantity(quantity: i64) -> Value {
     json!({"quantity": quantity})
@@ -17,13 +19,12 @@ fn replayed(answer: &Answer) -> bool {
     answer.header("idempotent-replayed") == Some("true")
 }
 
-async fn expired(buyer: &shop::Buyer, hold: &str) {
+async fn expired(buyer: &Buyer, hold: &str) {
     eventually("the hold expires", || async { (buyer.hold_status(hold).await == "EXPIRED").then_some(()) }).await;
 }
 
-#[tokio::test]
-async fn a_hold_sets_stock_aside_and_reads_back_as_it_was_answered() {
-    let shop = Shop::open().await;
+pub async fn a_hold_sets_stock_aside_and_reads_back_as_it_was_answered(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let answer = buyer.hold(&session, quantity(2)).await.expect(201);
@@ -39,18 +40,16 @@ async fn a_hold_sets_stock_aside_and_reads_back_as_it_was_answered() {
     eventually("three are left", || async { (shop.remaining(&session).await == 3).then_some(()) }).await;
 }
 
-#[tokio::test]
-async fn seats_are_held_at_their_own_prices_whatever_their_order() {
-    let shop = Shop::open().await;
+pub async fn seats_are_held_at_their_own_prices_whatever_their_order(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.seated(3, json!({})).await;
     let answer = shop.buyer().await.hold(&session, seats(&["A2", "A1"])).await.expect(201);
     assert_eq!(answer.body["seatIds"], json!(["A1", "A2"]));
     assert_eq!((&answer.body["quantity"], &answer.body["amount"]), (&json!(2), &json!(154_000)));
 }
 
-#[tokio::test]
-async fn seats_alone_are_of_the_session_that_the_queue_token_is_for() {
-    let shop = Shop::open().await;
+pub async fn seats_alone_are_of_the_session_that_the_queue_token_is_for(store: &Store) {
+    let shop = Shop::open(store).await;
     let (session, buyer) = (shop.seated(3, json!({})).await, shop.buyer().await);
     let token = buyer.token(&session).await;
     let body = json!({"seatIds": ["A2"], "queueToken": token});
@@ -69,9 +68,8 @@ async fn seats_alone_are_of_the_session_that_the_queue_token_is_for() {
     shop.buyer().await.hold_with("anothers", anothers).await.refused(403, "queue_token_mismatch");
 }
 
-#[tokio::test]
-async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it() {
-    let shop = Shop::open().await;
+pub async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let body = hold_body(&session, quantity(1), &buyer.token(&session).await);
@@ -89,9 +87,8 @@ async fn the_same_key_and_request_answer_the_same_hold_whatever_became_of_it() {
     assert_eq!(released.body, first.body, "as first answered, though it was given up since");
 }
 
-#[tokio::test]
-async fn seats_named_in_another_order_are_the_same_request() {
-    let shop = Shop::open().await;
+pub async fn seats_named_in_another_order_are_the_same_request(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.seated(3, json!({})).await;
     let buyer = shop.buyer().await;
     let token = buyer.token(&session).await;
@@ -103,9 +100,8 @@ async fn seats_named_in_another_order_are_the_same_request() {
     buyer.hold_with("key", other).await.refused(422, "key_reused");
 }
 
-#[tokio::test]
-async fn the_same_key_with_another_request_is_refused_and_another_users_key_is_not_ours() {
-    let shop = Shop::open().await;
+pub async fn the_same_key_with_another_request_is_refused_and_another_users_key_is_not_ours(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let token = buyer.token(&session).await;
@@ -118,9 +114,8 @@ async fn the_same_key_with_another_request_is_refused_and_another_users_key_is_n
     assert!(!replayed(&buyer.hold_with("key", body).await.expect(201)), "a key is one session's");
 }
 
-#[tokio::test]
-async fn too_few_left_tells_how_many_and_a_refused_key_may_be_tried_again() {
-    let shop = Shop::open().await;
+pub async fn too_few_left_tells_how_many_and_a_refused_key_may_be_tried_again(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(3, json!({})).await;
     let (first, second) = (shop.buyer().await, shop.buyer().await);
     let hold = first.hold(&session, quantity(2)).await.expect(201).text("holdId");
@@ -131,9 +126,8 @@ async fn too_few_left_tells_how_many_and_a_refused_key_may_be_tried_again() {
     assert!(!replayed(&second.hold_with("key", body).await.expect(201)));
 }
 
-#[tokio::test]
-async fn a_taken_seat_is_named_and_nothing_is_held() {
-    let shop = Shop::open().await;
+pub async fn a_taken_seat_is_named_and_nothing_is_held(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.seated(4, json!({})).await;
     let (first, second, third) = (shop.buyer().await, shop.buyer().await, shop.buyer().await);
     first.hold(&session, seats(&["A2"])).await.expect(201);
@@ -142,9 +136,8 @@ async fn a_taken_seat_is_named_and_nothing_is_held() {
     third.hold(&session, seats(&["A1", "A3"])).await.expect(201);
 }
 
-#[tokio::test]
-async fn one_user_has_one_live_hold_in_a_session() {
-    let shop = Shop::open().await;
+pub async fn one_user_has_one_live_hold_in_a_session(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
@@ -152,9 +145,8 @@ async fn one_user_has_one_live_hold_in_a_session() {
     assert_eq!(refused.text("holdId"), hold);
 }
 
-#[tokio::test]
-async fn held_and_bought_together_stay_within_the_limit() {
-    let shop = Shop::open().await;
+pub async fn held_and_bought_together_stay_within_the_limit(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(20, json!({"maxPerUser": 3})).await;
     let buyer = shop.buyer().await;
     buyer.hold(&session, quantity(4)).await.refused(409, "limit_exceeded");
@@ -164,9 +156,8 @@ async fn held_and_bought_together_stay_within_the_limit() {
     buyer.hold(&session, quantity(1)).await.expect(201);
 }
 
-#[tokio::test]
-async fn the_state_of_the_sale_is_told_before_the_token_is_looked_at() {
-    let shop = Shop::open().await;
+pub async fn the_state_of_the_sale_is_told_before_the_token_is_looked_at(store: &Store) {
+    let shop = Shop::open(store).await;
     let cases = [
         (json!({"status": "SCHEDULED"}), "not_on_sale"),
         (json!({"salesOpenAt": "2098-01-01T00:00:00Z"}), "not_on_sale"),
@@ -180,9 +171,8 @@ async fn the_state_of_the_sale_is_told_before_the_token_is_looked_at() {
     }
 }
 
-#[tokio::test]
-async fn every_wrong_queue_token_is_told_apart() {
-    let shop = Shop::open().await;
+pub async fn every_wrong_queue_token_is_told_apart(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(9, json!({})).await;
     let elsewhere = shop.session(9, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
@@ -195,9 +185,8 @@ async fn every_wrong_queue_token_is_told_apart() {
     ask(&buyer.token(&session).await).await.expect(201);
 }
 
-#[tokio::test]
-async fn a_token_that_waits_or_whose_window_has_ended_holds_nothing() {
-    let shop = Shop::open().await;
+pub async fn a_token_that_waits_or_whose_window_has_ended_holds_nothing(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(9, json!({"queue": {"mode": "ON", "maxActive": 1, "admitTtlSeconds": 120}})).await;
     let (first, second) = (shop.buyer().await, shop.buyer().await);
     let token = first.token(&session).await;
@@ -216,16 +205,14 @@ async fn a_token_that_waits_or_whose_window_has_ended_holds_nothing() {
     first.hold_with("key", hold_body(&brief, quantity(1), &token)).await.refused(403, "queue_token_expired");
 }
 
-#[tokio::test]
-async fn without_a_waiting_room_no_token_is_needed() {
-    let shop = Shop::open().await;
+pub async fn without_a_waiting_room_no_token_is_needed(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
     shop.buyer().await.hold_with("key", json!({"sessionId": session, "quantity": 1})).await.expect(201);
 }
 
-#[tokio::test]
-async fn a_malformed_request_is_refused_by_the_field() {
-    let shop = Shop::open().await;
+pub async fn a_malformed_request_is_refused_by_the_field(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
     let buyer = shop.buyer().await;
     let many: Vec<_> = (0..101).map(|n| format!("A{n}")).collect();
@@ -265,9 +252,8 @@ async fn a_malformed_request_is_refused_by_the_field() {
     buyer.hold_with("key", json!({"sessionId": seated, "quantity": 1})).await.refused_field("seatIds");
 }
 
-#[tokio::test]
-async fn what_does_not_exist_is_not_found() {
-    let shop = Shop::open().await;
+pub async fn what_does_not_exist_is_not_found(store: &Store) {
+    let shop = Shop::open(store).await;
     let seated = shop.seated(2, json!({})).await;
     let buyer = shop.buyer().await;
     let refused = buyer.hold(&seated, seats(&["A1", "Z9", "Z8"])).await.refused(404, "seat_not_found");
@@ -280,9 +266,8 @@ async fn what_does_not_exist_is_not_found() {
     }
 }
 
-#[tokio::test]
-async fn the_idempotency_key_is_required_and_visible_ascii() {
-    let shop = Shop::open().await;
+pub async fn the_idempotency_key_is_required_and_visible_ascii(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(9, json!({"queue": {"mode": "OFF"}})).await;
     let buyer = shop.buyer().await;
     let body = json!({"sessionId": session, "quantity": 1});
@@ -293,9 +278,8 @@ async fn the_idempotency_key_is_required_and_visible_ascii() {
     buyer.hold_with(&"k".repeat(255), body).await.expect(201);
 }
 
-#[tokio::test]
-async fn a_hold_is_given_up_once_and_stays_so() {
-    let shop = Shop::open().await;
+pub async fn a_hold_is_given_up_once_and_stays_so(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
@@ -308,9 +292,8 @@ async fn a_hold_is_given_up_once_and_stays_so() {
     other.hold(&session, quantity(1)).await.expect(201);
 }
 
-#[tokio::test]
-async fn a_paid_hold_is_not_given_up() {
-    let shop = Shop::open().await;
+pub async fn a_paid_hold_is_not_given_up(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({})).await;
     let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
@@ -320,9 +303,8 @@ async fn a_paid_hold_is_not_given_up() {
     assert_eq!(buyer.hold_status(&hold).await, "CONFIRMED");
 }
 
-#[tokio::test]
-async fn a_hold_past_its_end_is_expired_and_its_stock_is_for_sale() {
-    let shop = Shop::open().await;
+pub async fn a_hold_past_its_end_is_expired_and_its_stock_is_for_sale(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
@@ -332,9 +314,8 @@ async fn a_hold_past_its_end_is_expired_and_its_stock_is_for_sale() {
     assert_eq!(buyer.hold_status(&hold).await, "EXPIRED");
 }
 
-#[tokio::test]
-async fn refusals_come_in_the_order_of_the_contract() {
-    let shop = Shop::open().await;
+pub async fn refusals_come_in_the_order_of_the_contract(store: &Store) {
+    let shop = Shop::open(store).await;
     let request = shop.http.post(shop.url("/api/reservations/hold")).body("not json at all");
     Answer::read(request.send().await.unwrap()).await.expect(401);
     let session = shop.session(5, json!({"status": "PAUSED"})).await;

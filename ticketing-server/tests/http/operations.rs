@@ -1,8 +1,5 @@
 //! Health, readiness, metrics, and the end of a server.
 
-mod common;
-
-use common::{TestServer, expect, header};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::{
@@ -10,22 +7,22 @@ use tokio::{
     net::TcpStream,
 };
 
-#[tokio::test]
-async fn a_server_tells_how_it_is() {
-    let server = TestServer::start().await;
+use crate::{
+    server::{PASSWORD, TestServer, expect, header},
+    store::Store,
+};
+
+pub async fn a_server_tells_how_it_is(store: &Store) {
+    let server = TestServer::start(store).await;
     let healthy = expect(server.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(healthy, json!({ "status": "ok" }));
     let ready = expect(server.get("/readyz").send().await.unwrap(), StatusCode::OK).await;
-    let checks = json!({ "store": "ok", "queue": "ok", "draining": false, "durability": "disk" });
+    let checks = json!({ "store": "ok", "queue": "ok", "draining": false, "durability": store.durability() });
     assert_eq!(ready, json!({ "status": "ready", "checks": checks }));
-    let forgetful = TestServer::in_memory().await;
-    let ready = expect(forgetful.get("/readyz").send().await.unwrap(), StatusCode::OK).await;
-    assert_eq!(ready["checks"]["durability"], "process");
 }
 
-#[tokio::test]
-async fn requests_are_counted_by_route_and_not_by_path() {
-    let server = TestServer::in_memory().await;
+pub async fn requests_are_counted_by_route_and_not_by_path(store: &Store) {
+    let server = TestServer::start(store).await;
     server.get("/api/events/event_of_nobody_in_particular").send().await.unwrap();
     let response = server.get("/metrics").send().await.unwrap();
     assert!(header(&response, "content-type").starts_with("text/plain"));
@@ -36,9 +33,8 @@ async fn requests_are_counted_by_route_and_not_by_path() {
     assert!(!text.contains("nobody_in_particular"), "{text}");
 }
 
-#[tokio::test]
-async fn every_metric_is_explained_and_batches_are_counted_in_commands() {
-    let server = TestServer::in_memory().await;
+pub async fn every_metric_is_explained_and_batches_are_counted_in_commands(store: &Store) {
+    let server = TestServer::start(store).await;
     server.signup("a@example.com").await;
     let text = server.get("/metrics").send().await.unwrap().text().await.unwrap();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
@@ -49,12 +45,11 @@ async fn every_metric_is_explained_and_batches_are_counted_in_commands() {
     assert!(text.contains(r#"ticketing_batch_size_bucket{le="1024"}"#), "{text}");
 }
 
-#[tokio::test]
-async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight() {
-    let mut server = TestServer::start().await;
+pub async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight(store: &Store) {
+    let mut server = TestServer::start(store).await;
     let address = server.url.strip_prefix("http://").unwrap().to_owned();
     let mut stream = TcpStream::connect(&address).await.unwrap();
-    let body = json!({ "email": "late@example.com", "password": common::PASSWORD }).to_string();
+    let body = json!({ "email": "late@example.com", "password": PASSWORD }).to_string();
     let head = format!(
         "POST /api/auth/signup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
         body.len()
@@ -74,9 +69,8 @@ async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flig
     server.stop().await;
 }
 
-#[tokio::test]
-async fn a_draining_server_is_not_ready() {
-    let server = TestServer::in_memory().await;
+pub async fn a_draining_server_is_not_ready(store: &Store) {
+    let server = TestServer::start(store).await;
     server.app.lifecycle.drain();
     let problem = server.problem(server.get("/readyz").send().await.unwrap(), 503, "not_ready").await;
     assert_eq!(problem["checks"]["draining"], true);

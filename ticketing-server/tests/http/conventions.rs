@@ -1,16 +1,18 @@
 //! What holds on every route: bodies, methods, problems, traces, origins and time limits.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{TestServer, expect, header};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
+};
+
+use crate::{
+    server::{TestServer, expect, header},
+    store::Store,
 };
 
 /// Longer than the server waits for a slow client.
@@ -21,9 +23,8 @@ async fn post_text(server: &TestServer, body: &str) -> reqwest::Response {
     request.body(body.to_owned()).send().await.unwrap()
 }
 
-#[tokio::test]
-async fn a_body_of_the_wrong_shape_is_refused_with_its_field_named() {
-    let server = TestServer::in_memory().await;
+pub async fn a_body_of_the_wrong_shape_is_refused_with_its_field_named(store: &Store) {
+    let server = TestServer::start(store).await;
     let cases = [
         (r#"{"email":"a@b.com","password":"x","extra":1}"#, Some("extra")),
         (r#"{"email":"a@b.com"}"#, Some("password")),
@@ -44,9 +45,8 @@ async fn a_body_of_the_wrong_shape_is_refused_with_its_field_named() {
     }
 }
 
-#[tokio::test]
-async fn a_body_that_is_not_json_by_its_type_is_refused() {
-    let server = TestServer::in_memory().await;
+pub async fn a_body_that_is_not_json_by_its_type_is_refused(store: &Store) {
+    let server = TestServer::start(store).await;
     let body = r#"{"email":"a@b.com","password":"x"}"#;
     let send = |kind: Option<&str>| {
         let request = server.post("/api/auth/login").body(body);
@@ -61,9 +61,8 @@ async fn a_body_that_is_not_json_by_its_type_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_body_over_its_bound_is_refused_whether_or_not_it_tells_its_length() {
-    let server = TestServer::in_memory().await;
+pub async fn a_body_over_its_bound_is_refused_whether_or_not_it_tells_its_length(store: &Store) {
+    let server = TestServer::start(store).await;
     let fill = |bytes: usize| format!(r#"{{"email":"a@b.com","password":"{}"}}"#, "x".repeat(bytes));
     let overhead = fill(0).len();
     server.problem(post_text(&server, &fill(16 * 1024 - overhead + 1)).await, 413, "body_too_large").await;
@@ -75,9 +74,8 @@ async fn a_body_over_its_bound_is_refused_whether_or_not_it_tells_its_length() {
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
-#[tokio::test]
-async fn seats_may_come_in_a_larger_body_but_not_in_any() {
-    let server = TestServer::in_memory().await;
+pub async fn seats_may_come_in_a_larger_body_but_not_in_any(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({ "kind": "SEATED" })).await;
@@ -91,9 +89,8 @@ async fn seats_may_come_in_a_larger_body_but_not_in_any() {
     server.problem(request.body(huge).send().await.unwrap(), 413, "body_too_large").await;
 }
 
-#[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones_and_an_unknown_address_is_not_found() {
-    let server = TestServer::in_memory().await;
+pub async fn a_wrong_method_is_told_the_right_ones_and_an_unknown_address_is_not_found(store: &Store) {
+    let server = TestServer::start(store).await;
     let response = server.delete("/api/auth/login").send().await.unwrap();
     assert_eq!(header(&response, "allow"), "POST");
     server.problem(response, 405, "method_not_allowed").await;
@@ -105,9 +102,8 @@ async fn a_wrong_method_is_told_the_right_ones_and_an_unknown_address_is_not_fou
     }
 }
 
-#[tokio::test]
-async fn every_answer_names_its_trace_and_a_valid_traceparent_sets_it() {
-    let server = TestServer::in_memory().await;
+pub async fn every_answer_names_its_trace_and_a_valid_traceparent_sets_it(store: &Store) {
+    let server = TestServer::start(store).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = server.get("/healthz").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
     assert_eq!(header(&request.send().await.unwrap(), "x-trace-id"), trace);
@@ -118,14 +114,12 @@ async fn every_answer_names_its_trace_and_a_valid_traceparent_sets_it() {
     assert!(fresh != trace && fresh.len() == 32, "{fresh}");
 }
 
-#[tokio::test]
-async fn a_page_of_a_named_origin_may_ask_and_no_other() {
+pub async fn a_page_of_a_named_origin_may_ask_and_no_other(store: &Store) {
     let preflight = |server: &TestServer, origin: &str| {
         let request = server.request(Method::OPTIONS, "/api/reservations/hold").header("origin", origin);
         request.header("access-control-request-method", "POST").send()
     };
-    let server = TestServer::with(|config| {
-        config.store.url = "memory://".to_owned();
+    let server = TestServer::with(store, |config| {
         config.server.cors_origins = Some(vec!["https://shop.example".to_owned()]);
     })
     .await;
@@ -143,28 +137,28 @@ async fn a_page_of_a_named_origin_may_ask_and_no_other() {
         (other.status(), header(&other, "access-control-allow-origin")),
         (StatusCode::METHOD_NOT_ALLOWED, String::new())
     );
-    let local = TestServer::in_memory().await;
+    let local = store.another().await;
+    let local = TestServer::start(&local).await;
     let any = preflight(&local, "https://evil.example").await.unwrap();
     assert_eq!(header(&any, "access-control-allow-origin"), "*");
 }
 
-#[tokio::test]
-async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
+pub async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other(store: &Store) {
     let forwarded =
         |server: &TestServer, chain: &str| server.get("/api/events").header("x-forwarded-for", chain).send();
-    let limited = |proxies: &'static [&'static str]| {
-        TestServer::with(move |config| {
-            config.store.url = "memory://".to_owned();
+    let limited = |store, proxies: &'static [&'static str]| {
+        TestServer::with(store, move |config| {
             config.server.trusted_proxies = proxies.iter().map(|proxy| (*proxy).to_owned()).collect();
             config.limits.requests_per_address_per_second = 1;
         })
     };
-    let behind = limited(&["127.0.0.0/8", "10.0.0.1"]).await;
+    let behind = limited(store, &["127.0.0.0/8", "10.0.0.1"]).await;
     for last in 1..=5 {
         let chain = format!("203.0.113.9, 192.0.2.{last}, 10.0.0.1");
         assert_eq!(forwarded(&behind, &chain).await.unwrap().status(), StatusCode::OK);
     }
-    let open = limited(&[]).await;
+    let beside = store.another().await;
+    let open = limited(&beside, &[]).await;
     let mut answers = Vec::new();
     for last in 1..=5 {
         answers.push(forwarded(&open, &format!("192.0.2.{last}")).await.unwrap().status());
@@ -172,10 +166,8 @@ async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other() {
     assert!(answers.contains(&StatusCode::TOO_MANY_REQUESTS), "{answers:?}");
 }
 
-#[tokio::test]
-async fn probes_and_callbacks_are_answered_however_often_their_address_asks() {
-    let server = TestServer::with(|config| {
-        config.store.url = "memory://".to_owned();
+pub async fn probes_and_callbacks_are_answered_however_often_their_address_asks(store: &Store) {
+    let server = TestServer::with(store, |config| {
         config.limits.requests_per_address_per_second = 1;
     })
     .await;
@@ -191,9 +183,8 @@ async fn probes_and_callbacks_are_answered_however_often_their_address_asks() {
     }
 }
 
-#[tokio::test]
-async fn a_header_block_that_never_ends_closes_the_connection() {
-    let server = TestServer::in_memory().await;
+pub async fn a_header_block_that_never_ends_closes_the_connection(store: &Store) {
+    let server = TestServer::start(store).await;
     let beginnings: [&[u8]; 3] = [b"", b"PRI ", b"GET /healthz HTTP/1.1\r\nhost: x\r\n"];
     let slow = beginnings.map(|beginning| async {
         let mut stream = connect(&server).await;
@@ -205,9 +196,8 @@ async fn a_header_block_that_never_ends_closes_the_connection() {
     futures_util::future::join_all(slow).await;
 }
 
-#[tokio::test]
-async fn a_body_that_never_ends_is_told_so() {
-    let server = TestServer::in_memory().await;
+pub async fn a_body_that_never_ends_is_told_so(store: &Store) {
+    let server = TestServer::start(store).await;
     let bodies = [
         ("/api/auth/login", "application/json", "{"),
         ("/sandbox/pay/pg_00000000000000000000000000000000", "application/x-www-form-urlencoded", "decision="),

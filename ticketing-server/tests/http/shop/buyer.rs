@@ -5,7 +5,8 @@ use std::sync::{
 
 use serde_json::{Value, json};
 
-use super::{Answer, common::Person};
+use super::Answer;
+use crate::server::Person;
 
 /// Somebody who buys.
 #[derive(Clone)]

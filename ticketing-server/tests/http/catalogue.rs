@@ -1,10 +1,12 @@
 //! Events, sessions and seats, as everybody sees them.
 
-mod common;
-
-use common::{Person, TestServer, expect, header};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+
+use crate::{
+    server::{Person, TestServer, expect, header},
+    store::Store,
+};
 
 async fn get(server: &TestServer, path: &str) -> Value {
     expect(server.get(path).send().await.unwrap(), StatusCode::OK).await
@@ -14,9 +16,8 @@ async fn get_as(server: &TestServer, person: &Person, path: &str) -> Value {
     expect(server.get(path).bearer_auth(&person.token).send().await.unwrap(), StatusCode::OK).await
 }
 
-#[tokio::test]
-async fn a_published_event_and_its_sessions_are_shown_to_everybody() {
-    let server = TestServer::start().await;
+pub async fn a_published_event_and_its_sessions_are_shown_to_everybody(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({ "maxPerUser": 4 })).await;
@@ -38,9 +39,8 @@ async fn a_published_event_and_its_sessions_are_shown_to_everybody() {
     assert_eq!(header(&response, "content-type"), "application/json");
 }
 
-#[tokio::test]
-async fn what_is_not_published_is_shown_to_administrators_alone() {
-    let server = TestServer::start().await;
+pub async fn what_is_not_published_is_shown_to_administrators_alone(store: &Store) {
+    let server = TestServer::start(store).await;
     let (admin, buyer) = (server.admin().await, server.buyer().await);
     let body = json!({ "title": "Draft" });
     let event = server.create(&admin, "/api/admin/events", &body).await;
@@ -64,9 +64,8 @@ async fn what_is_not_published_is_shown_to_administrators_alone() {
     assert_eq!(get(&server, "/api/events").await["items"][0]["id"], json!(event));
 }
 
-#[tokio::test]
-async fn an_id_that_is_none_names_nothing() {
-    let server = TestServer::in_memory().await;
+pub async fn an_id_that_is_none_names_nothing(store: &Store) {
+    let server = TestServer::start(store).await;
     let unknown = "0".repeat(32);
     for (path, reason) in [
         ("/api/events/nonsense".to_owned(), "event_not_found"),
@@ -82,9 +81,8 @@ async fn an_id_that_is_none_names_nothing() {
     }
 }
 
-#[tokio::test]
-async fn the_status_shown_is_bounded_by_the_sales_window() {
-    let server = TestServer::start().await;
+pub async fn the_status_shown_is_bounded_by_the_sales_window(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     for (change, shown) in [
@@ -99,9 +97,8 @@ async fn the_status_shown_is_bounded_by_the_sales_window() {
     }
 }
 
-#[tokio::test]
-async fn lists_come_in_pages_that_follow_each_other() {
-    let server = TestServer::start().await;
+pub async fn lists_come_in_pages_that_follow_each_other(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let mut made = Vec::new();
@@ -130,9 +127,8 @@ async fn lists_come_in_pages_that_follow_each_other() {
     }
 }
 
-#[tokio::test]
-async fn seats_are_shown_with_what_each_costs() {
-    let server = TestServer::start().await;
+pub async fn seats_are_shown_with_what_each_costs(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({ "kind": "SEATED" })).await;
@@ -151,9 +147,8 @@ async fn seats_are_shown_with_what_each_costs() {
     assert!(shown["version"].is_u64());
 }
 
-#[tokio::test]
-async fn a_change_of_stock_is_shown_within_a_second() {
-    let server = TestServer::start().await;
+pub async fn a_change_of_stock_is_shown_within_a_second(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({})).await;

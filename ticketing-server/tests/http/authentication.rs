@@ -1,15 +1,16 @@
 //! Signing up, logging in, and who one is.
 
-mod common;
-
-use common::{PASSWORD, TestServer, expect, no_limits};
 use reqwest::StatusCode;
 use serde_json::json;
 use ticketing_core::user::Role;
 
-#[tokio::test]
-async fn whoever_signs_up_can_log_in_and_learns_who_they_are() {
-    let server = TestServer::start().await;
+use crate::{
+    server::{PASSWORD, TestServer, expect, header, no_limits},
+    store::Store,
+};
+
+pub async fn whoever_signs_up_can_log_in_and_learns_who_they_are(store: &Store) {
+    let server = TestServer::start(store).await;
     let made = expect(server.signup("  Kim@Example.com ").await, StatusCode::CREATED).await;
     assert_eq!(made["email"], "kim@example.com");
     let logged_in = expect(server.login("KIM@example.com", PASSWORD).await, StatusCode::OK).await;
@@ -19,25 +20,22 @@ async fn whoever_signs_up_can_log_in_and_learns_who_they_are() {
     assert_eq!(me, json!({ "userId": made["userId"], "email": "kim@example.com", "role": "USER" }));
 }
 
-#[tokio::test]
-async fn an_address_has_one_account_whatever_its_case_and_surrounding_space() {
-    let server = TestServer::start().await;
+pub async fn an_address_has_one_account_whatever_its_case_and_surrounding_space(store: &Store) {
+    let server = TestServer::start(store).await;
     expect(server.signup("kim@example.com").await, StatusCode::CREATED).await;
     server.problem(server.signup(" KIM@EXAMPLE.COM ").await, 409, "email_taken").await;
 }
 
-#[tokio::test]
-async fn of_many_who_sign_up_with_one_address_at_once_one_succeeds() {
-    let server = TestServer::start().await;
+pub async fn of_many_who_sign_up_with_one_address_at_once_one_succeeds(store: &Store) {
+    let server = TestServer::start(store).await;
     let all = futures_util::future::join_all((0..8).map(|_| server.signup("race@example.com"))).await;
     let created = all.iter().filter(|response| response.status() == StatusCode::CREATED).count();
     let taken = all.iter().filter(|response| response.status() == StatusCode::CONFLICT).count();
     assert_eq!((created, taken), (1, 7));
 }
 
-#[tokio::test]
-async fn a_bad_address_or_a_weak_password_is_told_by_field() {
-    let server = TestServer::in_memory().await;
+pub async fn a_bad_address_or_a_weak_password_is_told_by_field(store: &Store) {
+    let server = TestServer::start(store).await;
     let cases = [
         ("no-address", PASSWORD, "invalid_email", "email"),
         ("", PASSWORD, "invalid_email", "email"),
@@ -57,9 +55,8 @@ async fn a_bad_address_or_a_weak_password_is_told_by_field() {
     expect(response, StatusCode::CREATED).await;
 }
 
-#[tokio::test]
-async fn an_unknown_address_and_a_wrong_password_are_told_alike() {
-    let server = TestServer::in_memory().await;
+pub async fn an_unknown_address_and_a_wrong_password_are_told_alike(store: &Store) {
+    let server = TestServer::start(store).await;
     expect(server.signup("kim@example.com").await, StatusCode::CREATED).await;
     let mut told = Vec::new();
     for (email, password) in
@@ -72,10 +69,8 @@ async fn an_unknown_address_and_a_wrong_password_are_told_alike() {
     assert!(told.iter().all(|problem| *problem == told[0]), "{told:?}");
 }
 
-#[tokio::test]
-async fn too_many_tries_per_account_are_refused_even_with_the_right_password() {
-    let server = TestServer::with(|config| {
-        config.store.url = "memory://".to_owned();
+pub async fn too_many_tries_per_account_are_refused_even_with_the_right_password(store: &Store) {
+    let server = TestServer::with(store, |config| {
         config.limits.login_per_account_per_minute = 2;
     })
     .await;
@@ -87,10 +82,8 @@ async fn too_many_tries_per_account_are_refused_even_with_the_right_password() {
     server.problem(server.login("lee@example.com", PASSWORD).await, 401, "bad_credentials").await;
 }
 
-#[tokio::test]
-async fn too_many_tries_per_address_are_refused() {
-    let server = TestServer::with(|config| {
-        config.store.url = "memory://".to_owned();
+pub async fn too_many_tries_per_address_are_refused(store: &Store) {
+    let server = TestServer::with(store, |config| {
         config.limits = no_limits();
         config.limits.login_per_address_per_minute = 1;
         config.limits.signup_per_address_per_minute = 1;
@@ -102,9 +95,8 @@ async fn too_many_tries_per_address_are_refused() {
     server.problem(server.login("b@example.com", PASSWORD).await, 429, "rate_limited").await;
 }
 
-#[tokio::test]
-async fn requests_beyond_the_limit_of_a_user_are_refused() {
-    let server = TestServer::with(|config| config.limits.requests_per_user_per_second = 2).await;
+pub async fn requests_beyond_the_limit_of_a_user_are_refused(store: &Store) {
+    let server = TestServer::with(store, |config| config.limits.requests_per_user_per_second = 2).await;
     let (eager, calm) = (server.buyer().await, server.buyer().await);
     let all = (0..20).map(|_| server.get("/api/me").bearer_auth(&eager.token).send());
     let all = futures_util::future::join_all(all).await;
@@ -114,12 +106,11 @@ async fn requests_beyond_the_limit_of_a_user_are_refused() {
     expect(response, StatusCode::OK).await;
 }
 
-#[tokio::test]
-async fn without_a_genuine_token_nobody_is_anybody() {
-    let server = TestServer::in_memory().await;
+pub async fn without_a_genuine_token_nobody_is_anybody(store: &Store) {
+    let server = TestServer::start(store).await;
     let buyer = server.buyer().await;
     let none = server.get("/api/me").send().await.unwrap();
-    assert_eq!(common::header(&none, "www-authenticate"), "Bearer");
+    assert_eq!(header(&none, "www-authenticate"), "Bearer");
     server.problem(none, 401, "token_required").await;
     let (_, signature) = buyer.token.rsplit_once('.').unwrap();
     let forged = buyer.token.replace(signature, &signature.chars().rev().collect::<String>());
@@ -131,57 +122,21 @@ async fn without_a_genuine_token_nobody_is_anybody() {
     }
 }
 
-#[tokio::test]
-async fn a_subject_without_an_account_is_a_user_all_the_same() {
-    let server = TestServer::in_memory().await;
-    let elsewhere = TestServer::in_memory().await;
+pub async fn a_subject_without_an_account_is_a_user_all_the_same(store: &Store) {
+    let server = TestServer::start(store).await;
+    let elsewhere = store.another().await;
+    let elsewhere = TestServer::start(&elsewhere).await;
     let stranger = elsewhere.buyer().await;
     let me = server.get("/api/me").bearer_auth(&stranger.token).send().await.unwrap();
     let me = expect(me, StatusCode::OK).await;
     assert_eq!(me, json!({ "userId": stranger.id, "email": null, "role": "USER" }));
 }
 
-#[tokio::test]
-async fn an_administrator_by_token_alone_is_none() {
-    let server = TestServer::in_memory().await;
-    let elsewhere = TestServer::in_memory().await;
+pub async fn an_administrator_by_token_alone_is_none(store: &Store) {
+    let server = TestServer::start(store).await;
+    let elsewhere = store.another().await;
+    let elsewhere = TestServer::start(&elsewhere).await;
     let stranger = elsewhere.person(Role::Admin).await;
     let response = server.get("/api/admin/verify").bearer_auth(&stranger.token).send().await.unwrap();
     server.problem(response, 403, "forbidden").await;
-}
-
-#[tokio::test]
-async fn the_first_administrator_is_made_once_and_never_overwritten() {
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", directory.path().join("shop.db").display());
-    let start = |password: &'static str| {
-        let url = url.clone();
-        TestServer::with(move |config| {
-            config.store.url = url;
-            config.bootstrap.admin_email = Some("root@example.com".to_owned());
-            config.bootstrap.admin_password = Some(password.into());
-        })
-    };
-    let first = start("First1234").await;
-    let logged_in = expect(first.login("root@example.com", "First1234").await, StatusCode::OK).await;
-    let token = logged_in["accessToken"].as_str().unwrap();
-    let verified = first.get("/api/admin/verify").bearer_auth(token).send().await.unwrap();
-    assert_eq!(expect(verified, StatusCode::OK).await["ok"], true);
-    first.stop().await;
-    drop(first_is_gone(&url).await);
-    let second = start("Second1234").await;
-    expect(second.login("root@example.com", "First1234").await, StatusCode::OK).await;
-    second.problem(second.login("root@example.com", "Second1234").await, 401, "bad_credentials").await;
-}
-
-/// Waits until the stopped server's last task has let go of its store.
-async fn first_is_gone(url: &str) -> std::sync::Arc<dyn ticketing_core::store::Backend> {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        match ticketing_store::open(url, ticketing_store::OpenOptions::new(ticketing_store::Role::Server)) {
-            Ok(store) => return store,
-            Err(error) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
-        }
-        tokio::task::yield_now().await;
-    }
 }

@@ -1,6 +1,4 @@
-//! A server of its own for every test: in process, on a real socket, over a store of its own.
-
-#![allow(dead_code, reason = "every test program uses a part of this")]
+//! A server for a test: in process, on a real socket.
 
 use std::sync::{
     Once,
@@ -9,7 +7,6 @@ use std::sync::{
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use ticketing_core::{
     audit::{Actor, Caller},
     engine::NewUser,
@@ -25,10 +22,15 @@ use ticketing_server::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
+use crate::store::Store;
+
 /// The sandbox gateway's signing secret of every test server.
 pub const WEBHOOK_SECRET: &str = "a webhook secret of more than 32 bytes";
-/// The access tokens' secret of every test server.
-pub const JWT_SECRET: &str = "a token secret of more than 32 bytes!";
+const JWT_SECRET: &str = "a token secret of more than 32 bytes!";
+const AUDIT_KEY: &str = "an audit key of more than thirty-two bytes";
+const QUEUE_TOKEN_SECRET: &str = "a queue token secret of more than 32 bytes";
+const TICKET_SEED: &str = "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade";
+
 /// A password that will do.
 pub const PASSWORD: &str = "Secret123";
 
@@ -41,7 +43,6 @@ pub struct TestServer {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
-    _directory: TempDir,
 }
 
 /// Somebody with an account and an access token.
@@ -63,24 +64,21 @@ pub fn no_limits() -> LimitsConfig {
 }
 
 impl TestServer {
-    /// A server over a SQLite file, without limits.
-    pub async fn start() -> Self {
-        Self::with(|_| ()).await
+    /// A server over `store`, without limits.
+    pub async fn start(store: &Store) -> Self {
+        Self::with(store, |_| ()).await
     }
 
-    /// A server over memory, without limits.
-    pub async fn in_memory() -> Self {
-        Self::with(|config| config.store.url = "memory://".to_owned()).await
-    }
-
-    /// A server with other settings.
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    /// A server over `store` with other settings.
+    pub async fn with(store: &Store, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".to_owned();
-        config.store.url = format!("sqlite://{}", directory.path().join("ticketing.db").display());
+        config.store.url = store.url();
         config.auth.jwt_secret = Some(JWT_SECRET.into());
+        config.audit.key = Some(AUDIT_KEY.into());
+        config.queue.token_secret = Some(QUEUE_TOKEN_SECRET.into());
         config.payments.sandbox.webhook_secret = Some(WEBHOOK_SECRET.into());
+        config.tickets.signing_seed = Some(TICKET_SEED.into());
         config.limits = no_limits();
         change(&mut config);
         let Ready { app, listener, address, .. } = startup::start(config, false).await.unwrap();
@@ -89,14 +87,7 @@ impl TestServer {
             // A test that drops its server wants it to stop, too.
             let _ = stopped.await;
         }));
-        Self {
-            url: format!("http://{address}"),
-            app,
-            client: client(),
-            stop: Some(stop),
-            running,
-            _directory: directory,
-        }
+        Self { url: format!("http://{address}"), app, client: client(), stop: Some(stop), running }
     }
 
     /// Asks the server to stop, and waits until it has.

@@ -1,8 +1,5 @@
 //! What administrators do, and who may not.
 
-mod common;
-
-use common::{Person, TestServer, expect};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use ticketing_core::{
@@ -11,6 +8,11 @@ use ticketing_core::{
     hold::Wanted,
     ids::{HoldId, SessionId},
     user::Role,
+};
+
+use crate::{
+    server::{Person, TestServer, expect},
+    store::Store,
 };
 
 async fn send(server: &TestServer, person: &Person, method: Method, path: &str, body: Value) -> reqwest::Response {
@@ -35,9 +37,8 @@ async fn hold(server: &TestServer, session: &str, quantity: u32) -> HoldId {
     server.app.ticketing.hold(request).await.unwrap().hold.id
 }
 
-#[tokio::test]
-async fn every_route_is_for_administrators_alone_whatever_the_request_says() {
-    let server = TestServer::in_memory().await;
+pub async fn every_route_is_for_administrators_alone_whatever_the_request_says(store: &Store) {
+    let server = TestServer::start(store).await;
     let (buyer, staff) = (server.buyer().await, server.person(Role::Staff).await);
     for (method, path) in [
         (Method::POST, "/api/admin/events"),
@@ -61,9 +62,8 @@ async fn every_route_is_for_administrators_alone_whatever_the_request_says() {
     }
 }
 
-#[tokio::test]
-async fn an_administrator_who_was_demoted_is_none_at_once() {
-    let server = TestServer::start().await;
+pub async fn an_administrator_who_was_demoted_is_none_at_once(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     get(&server, &admin, "/api/admin/events").await;
     server.app.ticketing.set_role(Caller::of(Actor::Operator), admin.id, Role::User).await.unwrap();
@@ -71,9 +71,8 @@ async fn an_administrator_who_was_demoted_is_none_at_once() {
     server.problem(response, 403, "forbidden").await;
 }
 
-#[tokio::test]
-async fn an_event_is_made_changed_and_listed() {
-    let server = TestServer::start().await;
+pub async fn an_event_is_made_changed_and_listed(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let made = send(&server, &admin, Method::POST, "/api/admin/events", json!({ "title": " Gala " })).await;
     let made = expect(made, StatusCode::CREATED).await;
@@ -87,9 +86,8 @@ async fn an_event_is_made_changed_and_listed() {
     assert_eq!(get(&server, &admin, "/api/admin/events?status=DRAFT").await["items"], json!([]));
 }
 
-#[tokio::test]
-async fn an_event_out_of_bounds_is_told_by_field() {
-    let server = TestServer::in_memory().await;
+pub async fn an_event_out_of_bounds_is_told_by_field(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     for (body, field) in [
         (json!({}), "title"),
@@ -112,9 +110,8 @@ async fn an_event_out_of_bounds_is_told_by_field() {
     server.problem(send(&server, &admin, Method::PATCH, &unknown, json!({})).await, 404, "event_not_found").await;
 }
 
-#[tokio::test]
-async fn a_session_has_its_defaults_and_keeps_what_a_change_leaves_out() {
-    let server = TestServer::start().await;
+pub async fn a_session_has_its_defaults_and_keeps_what_a_change_leaves_out(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let body = json!({
@@ -147,9 +144,8 @@ async fn a_session_has_its_defaults_and_keeps_what_a_change_leaves_out() {
     assert_eq!((&changed["queue"], &changed["intent"]), (&policy, &json!("OPEN")));
 }
 
-#[tokio::test]
-async fn a_session_out_of_bounds_is_told_by_field() {
-    let server = TestServer::in_memory().await;
+pub async fn a_session_out_of_bounds_is_told_by_field(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let path = format!("/api/admin/events/{event}/sessions");
@@ -190,9 +186,8 @@ async fn a_session_out_of_bounds_is_told_by_field() {
     server.problem(send(&server, &admin, Method::POST, &unknown, usual).await, 404, "event_not_found").await;
 }
 
-#[tokio::test]
-async fn stock_never_falls_below_what_is_held_and_sold() {
-    let server = TestServer::start().await;
+pub async fn stock_never_falls_below_what_is_held_and_sold(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({ "queue": { "mode": "OFF" } })).await;
@@ -205,9 +200,8 @@ async fn stock_never_falls_below_what_is_held_and_sold() {
     assert_eq!((&changed["totalStock"], &changed["remainingStock"]), (&json!(3), &json!(0)));
 }
 
-#[tokio::test]
-async fn seats_are_added_all_or_none() {
-    let server = TestServer::start().await;
+pub async fn seats_are_added_all_or_none(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let seated = server.session(&admin, &event, json!({ "kind": "SEATED" })).await;
@@ -242,9 +236,8 @@ async fn seats_are_added_all_or_none() {
     server.problem(response, 400, "invalid_argument").await;
 }
 
-#[tokio::test]
-async fn a_hold_is_counted_listed_and_released() {
-    let server = TestServer::start().await;
+pub async fn a_hold_is_counted_listed_and_released(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let event = server.event(&admin).await;
     let session = server.session(&admin, &event, json!({ "queue": { "mode": "OFF" } })).await;
@@ -277,9 +270,8 @@ async fn a_hold_is_counted_listed_and_released() {
     server.problem(wrong, 400, "invalid_argument").await;
 }
 
-#[tokio::test]
-async fn what_an_administrator_did_stands_in_the_audit_log_with_its_trace() {
-    let server = TestServer::start().await;
+pub async fn what_an_administrator_did_stands_in_the_audit_log_with_its_trace(store: &Store) {
+    let server = TestServer::start(store).await;
     let admin = server.admin().await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = server.post("/api/admin/events").bearer_auth(&admin.token).json(&json!({ "title": "Gala" }));

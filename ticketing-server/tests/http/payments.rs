@@ -1,11 +1,8 @@
 //! Checkout, callbacks, orders and tickets over real HTTP.
 
-mod shop;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shop::{Answer, Buyer, PRICE, Shop, WEBHOOK_SECRET, clock, eventually};
 use ticketing_core::{
     audit::StreamId,
     clock::Clock,
@@ -13,6 +10,12 @@ use ticketing_core::{
     ticket::qr,
 };
 use ticketing_server::gateway::signature::SigningSecret;
+
+use crate::{
+    server::WEBHOOK_SECRET,
+    shop::{Answer, Buyer, PRICE, Shop, clock, eventually},
+    store::Store,
+};
 
 fn quantity(quantity: i64) -> Value {
     json!({"quantity": quantity})
@@ -36,9 +39,8 @@ async fn expired(buyer: &Buyer, hold: &str) {
     eventually("the hold expires", || async { (buyer.hold_status(hold).await == "EXPIRED").then_some(()) }).await;
 }
 
-#[tokio::test]
-async fn checkout_opens_one_payment_per_hold() {
-    let shop = Shop::open().await;
+pub async fn checkout_opens_one_payment_per_hold(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let hold = buyer.hold(&session, quantity(2)).await.expect(201);
@@ -56,9 +58,8 @@ async fn checkout_opens_one_payment_per_hold() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn checkout_refuses_what_cannot_be_paid() {
-    let shop = Shop::open().await;
+pub async fn checkout_refuses_what_cannot_be_paid(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let hold = buyer.hold(&session, quantity(1)).await.expect(201).text("holdId");
@@ -79,9 +80,8 @@ async fn checkout_refuses_what_cannot_be_paid() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_hundred_callbacks_at_once_make_one_set_of_tickets() {
-    let shop = Shop::open().await;
+pub async fn a_hundred_callbacks_at_once_make_one_set_of_tickets(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(3)).await;
@@ -100,9 +100,8 @@ async fn a_hundred_callbacks_at_once_make_one_set_of_tickets() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_receipt_tells_what_was_bought_for_how_much_and_when() {
-    let shop = Shop::open().await;
+pub async fn a_receipt_tells_what_was_bought_for_how_much_and_when(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.seated(3, json!({})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"seatIds": ["A2", "A1"]})).await;
@@ -129,9 +128,8 @@ async fn a_receipt_tells_what_was_bought_for_how_much_and_when() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn tickets_carry_a_code_that_the_public_key_alone_proves() {
-    let shop = Shop::open().await;
+pub async fn tickets_carry_a_code_that_the_public_key_alone_proves(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.seated(3, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let checkout = buyer.checkout(&session, json!({"seatIds": ["A3"]})).await;
@@ -162,9 +160,8 @@ async fn tickets_carry_a_code_that_the_public_key_alone_proves() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn lists_are_paged_and_a_foreign_cursor_is_refused() {
-    let shop = Shop::open().await;
+pub async fn lists_are_paged_and_a_foreign_cursor_is_refused(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(3)).await;
@@ -193,9 +190,8 @@ async fn lists_are_paged_and_a_foreign_cursor_is_refused() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back() {
-    let shop = Shop::open().await;
+pub async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({})).await;
     let (buyer, other) = (shop.buyer().await, shop.buyer().await);
     let checkout = buyer.checkout(&session, quantity(1)).await;
@@ -209,9 +205,8 @@ async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_late_capture_takes_its_stock_again_while_it_is_free() {
-    let shop = Shop::open().await;
+pub async fn a_late_capture_takes_its_stock_again_while_it_is_free(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;
@@ -224,9 +219,8 @@ async fn a_late_capture_takes_its_stock_again_while_it_is_free() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full() {
-    let shop = Shop::open().await;
+pub async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
     let (late, quick) = (shop.buyer().await, shop.buyer().await);
     let checkout = late.checkout(&session, quantity(1)).await;
@@ -248,9 +242,8 @@ async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_capture_of_another_amount_or_currency_is_never_sold() {
-    let shop = Shop::open().await;
+pub async fn a_capture_of_another_amount_or_currency_is_never_sold(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     for (amount, currency) in [(PRICE - 1, "KRW"), (PRICE, "USD")] {
         let buyer = shop.buyer().await;
@@ -265,9 +258,8 @@ async fn a_capture_of_another_amount_or_currency_is_never_sold() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn an_unknown_payment_and_other_fields_are_kept_not_refused() {
-    let shop = Shop::open().await;
+pub async fn an_unknown_payment_and_other_fields_are_kept_not_refused(store: &Store) {
+    let shop = Shop::open(store).await;
     shop.callback(&json!({"pgPaymentId": "pg_of_nobody", "status": "SUCCESS"})).await.expect(200);
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
@@ -280,9 +272,8 @@ async fn an_unknown_payment_and_other_fields_are_kept_not_refused() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_callback_of_a_name_that_no_payment_can_have_is_kept_not_refused() {
-    let shop = Shop::open().await;
+pub async fn a_callback_of_a_name_that_no_payment_can_have_is_kept_not_refused(store: &Store) {
+    let shop = Shop::open(store).await;
     let long = "a".repeat(256);
     for (before, name) in ["pg of nobody", "결제", &long].into_iter().enumerate() {
         let body = json!({"pgPaymentId": name, "status": "SUCCESS"});
@@ -296,9 +287,8 @@ async fn a_callback_of_a_name_that_no_payment_can_have_is_kept_not_refused() {
     shop.verify().await;
 }
 
-#[tokio::test]
-async fn a_callback_is_believed_by_its_signature_alone() {
-    let shop = Shop::open().await;
+pub async fn a_callback_is_believed_by_its_signature_alone(store: &Store) {
+    let shop = Shop::open(store).await;
     let session = shop.session(5, json!({})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;

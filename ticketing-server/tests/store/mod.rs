@@ -1,0 +1,76 @@
+//! The stores that the same cases run on: one of its own for every case, gone with it.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use tempfile::TempDir;
+use ticketing_store::testing::postgres::Database;
+
+/// Stamps cases of the calling program, each an `async fn(&Store)`, as tests on each of the stores.
+#[allow(unused_macros, reason = "a program may stamp its cases by itself")]
+macro_rules! on_stores {
+    ($($store:ident)+ => $cases:tt) => {
+        $( on_stores! { @stamp $store $cases } )+
+    };
+    (@stamp $store:ident { $($case:ident)+ }) => {
+        mod $store {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    if let Some(store) = crate::store::Store::$store().await {
+                        crate::$case(&store).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+/// An empty store.
+pub enum Store {
+    Memory,
+    /// The folder of its file.
+    Sqlite(TempDir),
+    Postgres(Database),
+}
+
+impl Store {
+    pub async fn memory() -> Option<Self> {
+        Some(Self::Memory)
+    }
+
+    pub async fn sqlite() -> Option<Self> {
+        Some(Self::Sqlite(tempfile::tempdir().unwrap()))
+    }
+
+    /// `None` where there is no Postgres, which is told on stderr and is a failure in CI.
+    pub async fn postgres() -> Option<Self> {
+        Database::migrated().await.map(Self::Postgres)
+    }
+
+    /// An empty one of the same kind.
+    pub async fn another(&self) -> Self {
+        let other = match self {
+            Self::Memory => Self::memory().await,
+            Self::Sqlite(_) => Self::sqlite().await,
+            Self::Postgres(_) => Self::postgres().await,
+        };
+        other.expect("there was one a moment ago")
+    }
+
+    /// What opens it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Memory => "memory://".to_owned(),
+            Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("ticketing.db").display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        }
+    }
+
+    /// What survives a crash, as `/readyz` says it.
+    pub fn durability(&self) -> &'static str {
+        match self {
+            Self::Memory => "process",
+            Self::Sqlite(_) | Self::Postgres(_) => "disk",
+        }
+    }
+}
