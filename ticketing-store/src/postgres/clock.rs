@@ -60,9 +60,8 @@ impl StoreClock {
     pub(super) fn hear(&self, asked: Timestamp, told: Timestamp) -> Timestamp {
         let (local, wall) = (self.local.now(), SystemClock::new().now());
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = last.map_or(Seen { at: told, local, wall, stepped: false }, |last| {
-            last.next(told, asked, local, wall)
-        });
+        let heard =
+            last.map_or(Seen { at: told, local, wall, stepped: false }, |last| last.next(told, asked, local, wall));
         if heard.stepped && !last.is_some_and(|last| last.stepped) {
             metrics::counter!("ticketing_store_clock_steps_total").increment(1);
             tracing::error!(%told, expected = %heard.at, "the clock of Postgres was set: it is followed slowly");
@@ -108,8 +107,7 @@ impl Seen {
 mod tests {
     use super::*;
 
-    const START: Seen =
-        Seen { at: seconds(1_000), local: seconds(50), wall: seconds(2_000), stepped: false };
+    const START: Seen = Seen { at: seconds(1_000), local: seconds(50), wall: seconds(2_000), stepped: false };
 
     const fn seconds(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)

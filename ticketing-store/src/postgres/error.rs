@@ -44,8 +44,9 @@ pub(super) fn kind(error: &Error) -> Kind {
     }
     match state.code() {
         STALE => Kind::Guard,
-        // A standby, the shutdown of a server, a session that was ended for being idle in a transaction.
-        "25006" | "25P03" => Kind::Lost,
+        // A standby; a session that was ended for being idle in a transaction; statements that were prepared before
+        // a migration, or that a pooler between here and the server does not know.
+        "25006" | "25P03" | "0A000" | "26000" => Kind::Lost,
         code if code.starts_with("23") => Kind::Guard,
         code if code.starts_with("08") || code.starts_with("57P") => Kind::Lost,
         code if ["22", "42", "XX", "F0"].iter().any(|class| code.starts_with(class)) && code != "42501" => {

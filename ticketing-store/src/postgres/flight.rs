@@ -70,8 +70,12 @@ pub(super) async fn fly(
             }
             .boxed()
         });
-        let mut replies: Vec<Reply<'_>> =
-            plain(before).into_iter().chain(asked).chain(plain(after)).map(|asked| Box::pin(maybe_done(asked))).collect();
+        let mut replies: Vec<Reply<'_>> = plain(before)
+            .into_iter()
+            .chain(asked)
+            .chain(plain(after))
+            .map(|asked| Box::pin(maybe_done(asked)))
+            .collect();
         send(&mut replies).await;
         let (mut answers, mut first_error) = (Vec::with_capacity(replies.len()), None);
         for (statement, mut reply) in replies.into_iter().enumerate() {

@@ -12,7 +12,10 @@ mod clock;
 mod columns;
 mod error;
 mod flight;
+mod gather;
 mod load;
+#[cfg(all(test, feature = "testing"))]
+mod plans;
 mod pool;
 mod queries;
 mod reading;
@@ -21,13 +24,19 @@ mod tables;
 mod tls;
 mod transaction;
 
-use std::{fmt, sync::atomic::AtomicU64};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use ticketing_core::{
-    ids::BatchId,
-    store::{BatchHeader, BatchOutcome, Decide, Durability, Receipt, Schema, SchemaVersion, Store, StoreError},
+    hold::Hold,
+    ids::{BatchId, HoldId, SessionId},
+    payment::{GatewayPaymentId, Payment},
+    store::{BatchHeader, BatchOutcome, Decide, Durability, Receipt, Record, Schema, SchemaVersion, Store, StoreError},
+    waiting_room::Place,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -35,6 +44,7 @@ use self::{
     address::Address,
     clock::StoreClock,
     error::{pool_error, store_error},
+    gather::Gather,
     transaction::Transactor,
 };
 use crate::{OpenError, OpenOptions, UrlError};
@@ -46,6 +56,9 @@ pub struct PostgresStore {
     writers: Pool,
     readers: Pool,
     clock: StoreClock,
+    holds: Arc<Gather<HoldId, Hold>>,
+    payments: Arc<Gather<GatewayPaymentId, Payment>>,
+    places: Arc<Gather<(SessionId, u64), Place>>,
     written: AtomicU64,
     /// To tell whether anything was committed takes as long as reading it: see [`Queries::revision`].
     ///
@@ -70,13 +83,24 @@ impl PostgresStore {
         let address = Address::parse(url).map_err(wrong)?;
         let tls = tls::connector(&address.trust).map_err(wrong)?;
         if address.is_exposed() {
-            tracing::warn!(
-                "the way to Postgres is not protected against somebody in between: use sslmode=verify-full"
-            );
+            tracing::warn!("the way to Postgres is not protected against somebody in between: use sslmode=verify-full");
         }
         let (writers, readers) = (pool::writers(&address, tls.clone()), pool::readers(&address, tls.clone()));
         let clock = StoreClock::new(options.clock);
-        Ok(Self { address, tls, writers, readers, clock, written: AtomicU64::new(0), revision: AtomicU64::new(0) })
+        Ok(Self {
+            address,
+            tls,
+            writers,
+            readers,
+            clock,
+            holds: Gather::new("reading a hold", queries::holds_by_id, |hold| Some(hold.id)),
+            payments: Gather::new("reading a payment", queries::payments_by_gateway, |payment| {
+                payment.gateway.as_ref().map(|gateway| gateway.pg_payment_id.clone())
+            }),
+            places: Gather::new("reading a place", queries::places_by_number, |place| Some(place.key())),
+            written: AtomicU64::new(0),
+            revision: AtomicU64::new(0),
+        })
     }
 
     fn transactor(&self) -> Transactor<'_> {

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use ticketing_core::{
-    clock::Timestamp,
-    store::StoreError,
-};
+use deadpool_postgres::Pool;
+use ticketing_core::{clock::Timestamp, store::StoreError};
 use tokio_postgres::Row;
 
 use super::{
@@ -24,46 +22,51 @@ const ATTEMPTS_MAX: u32 = 3;
 
 const TIME: &str = "SELECT clock_timestamp()";
 
+/// What one statement finds.
+pub(super) async fn rows(pool: &Pool, what: &'static str, query: Query) -> Result<Vec<Row>, StoreError> {
+    let mut answers = ask(pool, what, false, vec![query]).await?;
+    Ok(answers.pop().unwrap_or_default())
+}
+
+async fn ask(
+    pool: &Pool,
+    what: &'static str,
+    one_view: bool,
+    queries: Vec<Query>,
+) -> Result<Vec<Vec<Row>>, StoreError> {
+    let begin = one_view.then_some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let end = one_view.then_some("COMMIT");
+    let mut attempt = 1;
+    loop {
+        let lease = Lease::from(pool).await.map_err(|error| pool_error(what, error))?;
+        match fly(&lease, begin, queries.clone(), end, PATIENCE).await {
+            Ok(answers) => {
+                lease.give_back();
+                return Ok(answers);
+            }
+            Err(Loss::Failed { error, .. }) if kind(&error) == Kind::Lost && attempt < ATTEMPTS_MAX => attempt += 1,
+            Err(Loss::Failed { error, .. }) => return Err(store_error(what, error)),
+            Err(Loss::Silent(patience)) => {
+                let detail = format!("{what}: no answer in {patience:?}");
+                return Err(StoreError::Unavailable { detail, source: None });
+            }
+        }
+    }
+}
+
 impl PostgresStore {
     /// What one statement finds.
     pub(super) async fn rows(&self, what: &'static str, query: Query) -> Result<Vec<Row>, StoreError> {
-        let mut answers = self.fly(what, false, vec![query]).await?;
-        Ok(answers.pop().unwrap_or_default())
+        rows(&self.readers, what, query).await
     }
 
     /// What several statements find in one consistent view, in one round trip.
     pub(super) async fn view(&self, what: &'static str, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut answers = self.fly(what, true, queries).await?;
+        let mut answers = ask(&self.readers, what, true, queries).await?;
         // The answers to the view's beginning and its end.
         answers.pop();
         answers.remove(0);
         Ok(answers)
-    }
-
-    async fn fly(
-        &self,
-        what: &'static str,
-        one_view: bool,
-        queries: Vec<Query>,
-    ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let begin = one_view.then_some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let end = one_view.then_some("COMMIT");
-        let mut attempt = 1;
-        loop {
-            let lease = Lease::from(&self.readers).await.map_err(|error| pool_error(what, error))?;
-            match fly(&lease, begin, queries.clone(), end, PATIENCE).await {
-                Ok(answers) => {
-                    lease.give_back();
-                    return Ok(answers);
-                }
-                Err(Loss::Failed { error, .. }) if kind(&error) == Kind::Lost && attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(Loss::Failed { error, .. }) => return Err(store_error(what, error)),
-                Err(Loss::Silent(patience)) => {
-                    let detail = format!("{what}: no answer in {patience:?}");
-                    return Err(StoreError::Unavailable { detail, source: None });
-                }
-            }
-        }
     }
 
     /// The store's time: carried on from what the server said lately, or asked of it.

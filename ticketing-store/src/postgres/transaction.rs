@@ -196,7 +196,8 @@ impl Transactor<'_> {
         })?;
         lease.give_back();
         let row = answers.into_iter().next_back().and_then(|rows| rows.into_iter().next());
-        let row = row.ok_or_else(|| StoreError::corrupt(format_args!("{what}: its name was written and is not there")))?;
+        let row =
+            row.ok_or_else(|| StoreError::corrupt(format_args!("{what}: its name was written and is not there")))?;
         Columns::of(&row).get().map(batches::outcome)
     }
 }
@@ -209,8 +210,7 @@ fn unread(more: Vec<Read>, snapshot: &Snapshot) -> Vec<Read> {
 /// Whether it is certain that nothing was committed: the server said so of a statement before the commit, or of
 /// the commit itself that it was rolled back.
 fn is_undone(statement: usize, commit: usize, error: &Error) -> bool {
-    error.as_db_error().is_some()
-        && (statement < commit || matches!(kind(error), Kind::Contended | Kind::Guard))
+    error.as_db_error().is_some() && (statement < commit || matches!(kind(error), Kind::Contended | Kind::Guard))
 }
 
 fn before_commit(what: &str, loss: Loss) -> Failure {

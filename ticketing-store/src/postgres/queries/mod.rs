@@ -37,6 +37,22 @@ use super::{
     },
 };
 
+/// Holds by their ids alone.
+pub(super) fn holds_by_id(ids: &[HoldId]) -> Query {
+    Query::new(&holds::BY_IDS, params![Array::ids(ids.iter().copied())])
+}
+
+/// Payments by the gateway's names for them.
+pub(super) fn payments_by_gateway(names: &[GatewayPaymentId]) -> Query {
+    Query::new(&payments::BY_GATEWAY, params![Array::of(Type::TEXT, names.iter().map(GatewayPaymentId::as_str))])
+}
+
+/// Places by their numbers.
+pub(super) fn places_by_number(keys: &[(SessionId, u64)]) -> Query {
+    let numbers = Array::of(Type::INT8, keys.iter().map(|key| int(key.1)));
+    Query::new(&places::BY_NUMBERS, params![Array::ids(keys.iter().map(|key| key.0)), numbers])
+}
+
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 impl PostgresStore {
@@ -110,7 +126,7 @@ impl Queries for PostgresStore {
     }
 
     fn hold(&self, id: HoldId) -> Answer<'_, Option<Hold>> {
-        self.one("reading a hold", Query::new(&holds::BY_ID, params![Id::uuid(id)]))
+        Box::pin(self.holds.get(&self.readers, id))
     }
 
     fn holds(&self, filter: HoldFilter, page: PageRequest) -> Answer<'_, Page<Hold>> {
@@ -140,7 +156,7 @@ impl Queries for PostgresStore {
     }
 
     fn payment_by_gateway(&self, name: GatewayPaymentId) -> Answer<'_, Option<Payment>> {
-        self.one("reading a payment", Query::new(&payments::BY_GATEWAY, params![name.as_str().to_owned()]))
+        Box::pin(self.payments.get(&self.readers, name))
     }
 
     fn ticket(&self, id: TicketId) -> Answer<'_, Option<TicketView>> {
@@ -160,8 +176,7 @@ impl Queries for PostgresStore {
     }
 
     fn place(&self, session: SessionId, number: u64) -> Answer<'_, Option<Place>> {
-        let params = params![Array::ids([session]), Array::of(Type::INT8, [int(number)])];
-        self.one("reading a place", Query::new(&places::BY_NUMBERS, params))
+        Box::pin(self.places.get(&self.readers, (session, number)))
     }
 
     fn sessions_to_sweep(&self, now: Timestamp, limit: u32) -> Answer<'_, Vec<SessionId>> {

@@ -10,7 +10,7 @@ use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
-    pub(in crate::postgres) BY_ID = format!("{} WHERE t.id = $1", select::<Hold>());
+    pub(in crate::postgres) BY_IDS = format!("{} WHERE t.id = ANY ($1)", select::<Hold>());
     pub(in crate::postgres) IN_SESSIONS = format!(
         "SELECT {} FROM unnest($1::uuid[], $2::uuid[]) k (session_id, id) \
          JOIN holds t ON t.session_id = k.session_id AND t.id = k.id",

@@ -16,7 +16,7 @@ statements! {
          JOIN payments t ON t.session_id = k.session_id AND t.id = k.id",
         list::<Payment>("t.")
     );
-    pub(in crate::postgres) BY_GATEWAY = format!("{} WHERE t.pg_payment_id = $1", select::<Payment>());
+    pub(in crate::postgres) BY_GATEWAY = format!("{} WHERE t.pg_payment_id = ANY ($1)", select::<Payment>());
     pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Payment>());
     INSERT = insert_into::<Payment>();
     UPDATE = update_of::<Payment>();
