@@ -34,7 +34,7 @@ Exit codes:
 /// What every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// The store to work on: sqlite://PATH
+    /// The store to work on: sqlite://PATH or postgres://USER@HOST/DATABASE
     #[arg(
         long,
         global = true,

@@ -7,7 +7,7 @@ use ticketing_core::{audit::StreamId, store::PageRequest};
 use ticketing_server::config::Config;
 
 use crate::{
-    node::{AUDIT_KEY, Nodes},
+    node::{AUDIT_KEY, Node, Nodes},
     store::Store,
 };
 
@@ -93,4 +93,35 @@ pub async fn a_journal_that_cannot_be_kept_is_named(store: &Store) {
     let refused = nodes.start_with(|config| config.payments.sandbox.journal = Some(nowhere)).await;
     let refused = refused.err().expect("there is no such folder").to_string();
     assert!(refused.contains("payments.sandbox.journal") && refused.contains("no/such/folder"), "{refused}");
+}
+
+pub async fn nodes_with_one_secrets_file_believe_each_other(store: &Store) {
+    let nodes = Nodes::of(store).await;
+    let file = nodes.journal().with_file_name("shared.toml");
+    let start = || {
+        nodes.start_with(|config| {
+            config.auth.jwt_secret = None;
+            config.audit.key = None;
+            config.queue.token_secret = None;
+            config.payments.sandbox.webhook_secret = None;
+            config.tickets.signing_seed = None;
+            config.secrets.file = Some(file.clone());
+        })
+    };
+    let (a, b) = (start().await.unwrap(), start().await.unwrap());
+    let session = a.session(5, json!({})).await;
+    let buyer = a.buyer();
+    let opened = a.opened(&buyer, &session, 1).await;
+    b.press(&format!("/sandbox/pay/{}", opened.text("pgPaymentId")), "pay").await;
+    assert_eq!(b.tickets(&buyer).await, 1);
+    let signer = |node: &Node| format!("{:?}", node.app.ticketing.ticket_signer().public_key());
+    assert_eq!(signer(&a), signer(&b));
+    assert!(b.app.ticketing.verify().await.unwrap().is_clean());
+}
+
+pub async fn a_node_that_is_given_every_secret_makes_no_file(store: &Store) {
+    let nodes = Nodes::of(store).await;
+    let file = nodes.journal().with_file_name("unused.toml");
+    nodes.start_with(|config| config.secrets.file = Some(file.clone())).await.unwrap();
+    assert!(!file.exists());
 }

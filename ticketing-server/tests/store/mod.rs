@@ -44,7 +44,7 @@ impl Store {
 
     /// `None` where there is no Postgres, which is told on stderr and is a failure in CI.
     pub async fn postgres() -> Option<Self> {
-        Database::migrated().await.map(Self::Postgres)
+        Database::create().await.map(Self::Postgres)
     }
 
     /// An empty one of the same kind.

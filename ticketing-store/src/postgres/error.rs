@@ -73,9 +73,7 @@ pub(super) fn store_error(what: &str, error: Error) -> StoreError {
     match kind(&error) {
         Kind::Guard => StoreError::Conflict { detail: format!("{what}: {}", said(&error)) },
         Kind::Corrupt => StoreError::corrupt(format_args!("{what}: {}", said(&error))),
-        Kind::Contended | Kind::Lost | Kind::Unavailable => {
-            StoreError::unavailable(format!("{what}: {}", said(&error)), error)
-        }
+        Kind::Contended | Kind::Lost | Kind::Unavailable => StoreError::unavailable(what, error),
     }
 }
 
@@ -83,7 +81,7 @@ pub(super) fn store_error(what: &str, error: Error) -> StoreError {
 pub(super) fn pool_error(what: &str, error: PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => store_error(what, error),
-        error => StoreError::unavailable(format!("{what}: {error}"), error),
+        error => StoreError::unavailable(what, error),
     }
 }
 

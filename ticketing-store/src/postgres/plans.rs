@@ -140,7 +140,7 @@ async fn explore() {
         for (n, sql) in statements().into_iter().enumerate() {
             for (name, client, modes) in [
                 ("writer", &**writer, vec!["force_generic_plan"]),
-                ("reader", &**reader, vec!["force_generic_plan", "force_custom_plan"]),
+                ("reader", &**reader, vec!["force_generic_plan"]),
             ] {
                 if name == "writer" && !(is_write(sql) || in_batches.contains(sql)) {
                     continue;

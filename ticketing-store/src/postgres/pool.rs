@@ -15,18 +15,21 @@ const WAIT: Duration = Duration::from_secs(2);
 /// How long a connection may take to be made and prepared.
 const CREATE: Duration = Duration::from_secs(5);
 
+/// What is read is read by an index, by a plan that is made once: whatever the planner thinks of a table that
+/// was empty a minute ago, or of one session that has nearly all the rows.
+const PLANNING: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+     SET plan_cache_mode = force_generic_plan; SET jit = off";
+
 /// For connections that write. A writer that stops between two messages must not hold its locks for long, and
-/// one that waits for a lock must not wait for ever; what is read is read by an index, whatever the planner
-/// thinks of a table that is still empty. A commit that is not on disk is none: it is not left to a setting of
-/// the database.
+/// one that waits for a lock must not wait for ever. A commit that is not on disk is none: it is not left to a
+/// setting of the database.
 const WRITING: &str = "SET statement_timeout = '5s'; SET lock_timeout = '3s'; \
-     SET idle_in_transaction_session_timeout = '3s'; SET enable_seqscan = off; SET enable_hashjoin = off; \
-     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+     SET idle_in_transaction_session_timeout = '3s'; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// For connections that read.
 const READING: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
-     SET default_transaction_read_only = on; SET jit = off";
+     SET default_transaction_read_only = on";
 
 /// For the one that migrates: others may be at it, and a table may be long.
 pub(super) const MIGRATING: &str = "SET statement_timeout = 0; SET lock_timeout = '60s'";
@@ -35,7 +38,7 @@ pub(super) const MIGRATING: &str = "SET statement_timeout = 0; SET lock_timeout 
 pub(super) fn writers(address: &Address, tls: MakeRustlsConnect) -> Pool {
     let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
         Box::pin(async move {
-            client.batch_execute(WRITING).await.map_err(HookError::Backend)?;
+            set(client, WRITING).await?;
             let client = &*client;
             let warm = transaction::warm().into_iter().map(|sql| client.prepare_cached(sql));
             try_join_all(warm).await.map(drop).map_err(HookError::Backend)
@@ -47,10 +50,12 @@ pub(super) fn writers(address: &Address, tls: MakeRustlsConnect) -> Pool {
 
 /// Connections for reads.
 pub(super) fn readers(address: &Address, tls: MakeRustlsConnect) -> Pool {
-    let set = Hook::async_fn(|client: &mut ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(READING).await.map_err(HookError::Backend) })
-    });
-    pool(address, tls, address.readers, set)
+    let set_up = Hook::async_fn(|client: &mut ClientWrapper, _| Box::pin(set(client, READING)));
+    pool(address, tls, address.readers, set_up)
+}
+
+async fn set(client: &ClientWrapper, settings: &str) -> Result<(), HookError> {
+    client.batch_execute(&format!("{PLANNING}; {settings}")).await.map_err(HookError::Backend)
 }
 
 fn pool(address: &Address, tls: MakeRustlsConnect, size: usize, set_up: Hook) -> Pool {

@@ -26,7 +26,8 @@ use self::link::{Link, reset};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// The server receives it, and nothing of what it answers is received. The client is cut off at once,
-    /// so that it may ask about its transaction before that has ended.
+    /// so that it may ask about its transaction before that has ended: surely before, while the proxy is
+    /// paused.
     AfterSent,
     /// The server never receives it.
     BeforeSent,

@@ -1,0 +1,165 @@
+//! Postgres killed, its connections ended and cut at any moment under load: what was acknowledged is there, what
+//! is unknown resolves by its key, and the shop goes on by itself.
+
+mod crowd;
+
+use std::{ops::Range, time::Duration};
+
+use crowd::{Crowd, Shop, Story, Told, assert_kept};
+use ticketing_store::testing::{
+    postgres::Cluster,
+    proxy::{How, Proxy},
+};
+use tokio::time::{Instant, sleep};
+
+const DATABASE: &str = "postgres";
+/// Sessions on sale at once, each with its own lock.
+const SESSIONS: u32 = 3;
+/// Tickets of each.
+const STOCK: usize = 40;
+/// Buyers of each.
+const BUYERS: u32 = 55;
+/// Between two arrivals.
+const APART: Duration = Duration::from_millis(3);
+/// Until the first hold is acknowledged when a fault has ended.
+const RECOVERY_MAX: Duration = Duration::from_secs(10);
+
+/// A shop whose way to its server may be disturbed, and what its buyers were told.
+struct Trial {
+    shop: Shop,
+    url: String,
+    stories: Vec<Story>,
+    recoveries: Vec<Duration>,
+}
+
+impl Trial {
+    /// The shop finds its store at `url`; who judges, at `undisturbed`.
+    async fn of(url: &str, undisturbed: &str) -> Self {
+        let shop = Shop::open(url).await;
+        Self { shop, url: undisturbed.to_owned(), stories: Vec::new(), recoveries: Vec::new() }
+    }
+
+    /// A sale of its own begins.
+    async fn rush(&self) -> Crowd {
+        let mut sessions = Vec::new();
+        for _ in 0..SESSIONS {
+            sessions.push(self.shop.session(STOCK as i64).await);
+        }
+        let numbers = self.numbers();
+        Crowd::send(&self.shop, &sessions, numbers, APART)
+    }
+
+    /// Nobody buys twice.
+    fn numbers(&self) -> Range<u32> {
+        let first = self.stories.len() as u32;
+        first..first + SESSIONS * BUYERS
+    }
+
+    /// The sale comes to its end after a fault that ended at `ended`.
+    async fn settle(&mut self, rush: Crowd, ended: Instant) {
+        let stories = rush.told().await;
+        let after = stories.iter().filter(|story| story.hold.is_some() && story.told_at > ended);
+        let first = after.map(|story| story.told_at - ended).min();
+        self.recoveries.push(first.expect("there were tickets left when the fault ended"));
+        self.stories.extend(stories);
+    }
+
+    /// A node that has seen nothing of it judges.
+    async fn judge(self, faults: &str) -> Told {
+        let node = self.shop.another(&self.url).await;
+        assert_kept(&node, STOCK, &self.stories).await;
+        let told = Told::of(&self.stories);
+        let slowest = self.recoveries.into_iter().max().unwrap_or_default();
+        eprintln!("{faults}: {told}; 0 lost; first hold again after {slowest:?} at most");
+        assert!(slowest <= RECOVERY_MAX, "{slowest:?}");
+        told
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed_ten_times() {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let url = cluster.url(DATABASE);
+    let mut trial = Trial::of(&url, &url).await;
+    // The last is longer than the store is asked what became of a batch.
+    for (round, outage) in [0, 0, 50, 0, 200, 0, 700, 0, 1_500, 9_000].into_iter().enumerate() {
+        let mut rush = trial.rush().await;
+        rush.holding(10 + 5 * round).await;
+        cluster.kill().await;
+        sleep(Duration::from_millis(outage)).await;
+        // From here on rather than from when it accepts connections, which is not told to the millisecond.
+        let ended = Instant::now();
+        cluster.restart().await;
+        trial.settle(rush, ended).await;
+    }
+    let told = trial.judge("10 kills").await;
+    assert!(told.put_off > 0, "nobody noticed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_all_connections_are_ended_ten_times() {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let url = cluster.url(DATABASE);
+    let mut trial = Trial::of(&url, &url).await;
+    let mut ended_connections = 0;
+    for round in 0..10 {
+        let mut rush = trial.rush().await;
+        rush.holding(10 + 5 * round).await;
+        ended_connections += cluster.terminate_backends().await;
+        trial.settle(rush, Instant::now()).await;
+    }
+    trial.judge(&format!("10 times all connections ended, {ended_connections} in total")).await;
+    assert!(ended_connections >= 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_reply_is_lost_is_answered_once() {
+    cut_at_commits(How::AfterSent, async |_| true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_never_sent_is_decided_again() {
+    cut_at_commits(How::BeforeSent, async |cluster| closed(cluster).await >= 10).await;
+}
+
+/// The way to the server is long for two milliseconds, and short for the next two: so that who asks about a
+/// commit may overtake it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_arrives_after_it_was_asked_for_is_no_commit() {
+    cut_at_commits(How::AfterSent, async |cluster| closed(cluster).await > 0).await;
+}
+
+/// Batches that were found not to be committed, and never will be.
+async fn closed(cluster: &Cluster) -> i64 {
+    cluster.query_one_i64(DATABASE, "SELECT count(*) FROM batches WHERE NOT committed").await
+}
+
+/// Cuts every third connection at its commit, ten times at least and until it was `seen` what that is for.
+async fn cut_at_commits(how: How, seen: impl AsyncFn(&Cluster) -> bool) {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let proxy = Proxy::start(cluster.address());
+    let mut trial = Trial::of(&cluster.url_through(proxy.address(), DATABASE), &cluster.url(DATABASE)).await;
+    while proxy.cuts() < 10 || !seen(&cluster).await {
+        proxy.spare_commits();
+        let mut rush = trial.rush().await;
+        rush.holding(5).await;
+        proxy.cut_at_commit(how, 3);
+        trial.settle(rush, Instant::now()).await;
+    }
+    trial.judge(&format!("{} connections cut at their commit, {how:?}", proxy.cuts())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_longer_than_any_patience_loses_nothing() {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let proxy = Proxy::start(cluster.address());
+    let mut trial = Trial::of(&cluster.url_through(proxy.address(), DATABASE), &cluster.url(DATABASE)).await;
+    let mut rush = trial.rush().await;
+    rush.holding(30).await;
+    proxy.pause();
+    // A flight that writes is given ten seconds.
+    sleep(Duration::from_secs(12)).await;
+    proxy.resume();
+    trial.settle(rush, Instant::now()).await;
+    trial.judge("12 s of silence").await;
+}
