@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ticketing_benches::{engine::Rig, reference::OneCommitPerHold};
+use ticketing_benches::{disk::StoreFile, engine::Rig, reference::OneCommitPerHold};
 use ticketing_core::clock::{Clock, SystemClock};
 use tokio::runtime::Runtime;
 
@@ -13,7 +13,8 @@ fn engine(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hold_sqlite");
     group.throughput(Throughput::Elements(1)).sample_size(20).measurement_time(Duration::from_secs(5));
     for callers in [1, 32, 1_024] {
-        let rig = runtime.block_on(Rig::new()).expect("the engine starts");
+        let file = StoreFile::new().expect("there is room for a file");
+        let rig = runtime.block_on(Rig::on(file.url())).expect("the engine starts");
         group.bench_with_input(BenchmarkId::new("engine", callers), &callers, |bencher, callers| {
             bencher.iter_custom(|holds| {
                 let holds = usize::try_from(holds).expect("a benchmark counts to less than that");
@@ -23,9 +24,10 @@ fn engine(criterion: &mut Criterion) {
         });
         runtime.block_on(rig.verify(None)).expect("every invariant holds");
     }
-    let rig = runtime.block_on(Rig::new()).expect("the engine starts");
+    let file = StoreFile::new().expect("there is room for a file");
+    let rig = runtime.block_on(Rig::on(file.url())).expect("the engine starts");
     runtime.block_on(rig.engine.shutdown());
-    let mut reference = OneCommitPerHold::open(&rig.file, rig.session_id).expect("the file opens");
+    let mut reference = OneCommitPerHold::open(&file.path(), rig.session_id).expect("the file opens");
     group.bench_function("one_commit_per_hold", |bencher| {
         bencher.iter_custom(|holds| {
             let clock = SystemClock::new();

@@ -32,6 +32,32 @@ pub fn scratch() -> Result<TempDir, Failure> {
     Ok(tempfile::Builder::new().prefix("run-").tempdir_in(bench_dir()?)?)
 }
 
+/// A SQLite file of its own for one measurement, gone when it is dropped.
+#[derive(Debug)]
+pub struct StoreFile {
+    dir: TempDir,
+}
+
+impl StoreFile {
+    /// Room for one on the benchmarks' disk.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn new() -> Result<Self, Failure> {
+        Ok(Self { dir: scratch()? })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("ticketing.db")
+    }
+
+    /// What a store opens.
+    pub fn url(&self) -> String {
+        format!("sqlite://{}", self.path().display())
+    }
+}
+
 /// How long each of `count` small appends to a file took to become durable.
 ///
 /// # Errors

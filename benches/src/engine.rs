@@ -1,9 +1,8 @@
-//! The engine on a SQLite file, with one hot session.
+//! The engine in process, with one hot session.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready, try_join_all};
-use tempfile::TempDir;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
@@ -23,20 +22,18 @@ use ticketing_core::{
 use ticketing_store::{OpenOptions, Role};
 use uuid::Uuid;
 
-use crate::{Failure, disk};
+use crate::Failure;
 
 const OPERATOR: Caller = Caller::of(Actor::Operator);
 
-/// An engine on a database file of its own, gone when it is dropped.
+/// An engine over an empty store, with a session on sale.
 #[derive(Debug)]
 pub struct Rig {
     /// The engine.
     pub engine: Ticketing,
     /// Its session: all the stock there can be, no waiting room.
     pub session_id: SessionId,
-    /// The database file.
-    pub file: PathBuf,
-    _dir: TempDir,
+    url: String,
 }
 
 /// Takes no money: holds never get that far.
@@ -54,44 +51,30 @@ impl PaymentGateway for NoGateway {
 }
 
 impl Rig {
-    /// An engine on a fresh file on the benchmarks' disk.
+    /// An engine over the empty store at `url`.
     ///
     /// # Errors
     /// When it cannot be set up.
-    pub async fn new() -> Result<Self, Failure> {
-        let dir = disk::scratch()?;
-        let file = dir.path().join("ticketing.db");
-        let url = format!("sqlite://{}", file.display());
-        let store = ticketing_store::open(&url, OpenOptions::new(Role::Server))?;
-        store.migrate().await?;
-        let keys = Keys::new(&[1; 32], &[2; 32], &[3; 32]);
-        let engine = Ticketing::builder(store, keys, Arc::new(NoGateway)).build();
+    pub async fn on(url: String) -> Result<Self, Failure> {
+        let engine = node(&url).await?;
         let session_id = put_on_sale(&engine).await?;
-        Ok(Self { engine, session_id, file, _dir: dir })
+        Ok(Self { engine, session_id, url })
     }
 
-    /// Places `count` holds by so many `callers` at once, each for a user of its own; tells how many
-    /// a second.
+    /// One more engine over the same store, which is opened once more for it.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub async fn another_node(&self) -> Result<Ticketing, Failure> {
+        node(&self.url).await
+    }
+
+    /// As [`hold_rate`], on this engine alone.
     ///
     /// # Errors
     /// When any is refused.
     pub async fn hold_rate(&self, callers: usize, count: usize) -> Result<f64, Failure> {
-        let clock = SystemClock::new();
-        let begun = clock.now();
-        let callers = (0..callers).map(|n| {
-            let (engine, session_id) = (self.engine.clone(), self.session_id);
-            let share = count / callers + usize::from(n < count % callers);
-            tokio::spawn(async move {
-                for _ in 0..share {
-                    engine.hold(request(session_id)).await?;
-                }
-                Ok::<_, Failure>(())
-            })
-        });
-        for caller in try_join_all(callers).await? {
-            caller?;
-        }
-        Ok(count as f64 / clock.now().since(begun).as_secs_f64())
+        hold_rate(&[&self.engine], self.session_id, callers, count).await
     }
 
     /// Checks every invariant, and that exactly `held` tickets are held.
@@ -108,6 +91,35 @@ impl Rig {
             _ => Ok(()),
         }
     }
+}
+
+/// Places `count` holds by so many `callers` at once, each caller at one of `nodes` and each hold for a user of
+/// its own; tells how many a second.
+///
+/// # Errors
+/// When any is refused.
+pub async fn hold_rate(
+    nodes: &[&Ticketing],
+    session_id: SessionId,
+    callers: usize,
+    count: usize,
+) -> Result<f64, Failure> {
+    let clock = SystemClock::new();
+    let begun = clock.now();
+    let callers = nodes.iter().cycle().zip(0..callers).map(|(&engine, n)| {
+        let engine = engine.clone();
+        let share = count / callers + usize::from(n < count % callers);
+        tokio::spawn(async move {
+            for _ in 0..share {
+                engine.hold(request(session_id)).await?;
+            }
+            Ok::<_, Failure>(())
+        })
+    });
+    for caller in try_join_all(callers).await? {
+        caller?;
+    }
+    Ok(count as f64 / clock.now().since(begun).as_secs_f64())
 }
 
 /// Checks every invariant of a store.
@@ -143,7 +155,19 @@ pub fn request(session_id: SessionId) -> HoldRequest {
     }
 }
 
-async fn put_on_sale(engine: &Ticketing) -> Result<SessionId, Failure> {
+/// An engine over the store at `url`, which is brought to the version it needs.
+async fn node(url: &str) -> Result<Ticketing, Failure> {
+    let store = ticketing_store::open(url, OpenOptions::new(Role::Server))?;
+    store.migrate().await?;
+    let keys = Keys::new(&[1; 32], &[2; 32], &[3; 32]);
+    Ok(Ticketing::builder(store, keys, Arc::new(NoGateway)).build())
+}
+
+/// A session with all the stock there can be and no waiting room, of an event of its own.
+///
+/// # Errors
+/// When it cannot be made.
+pub async fn put_on_sale(engine: &Ticketing) -> Result<SessionId, Failure> {
     let event = NewEvent {
         title: "Benchmark".to_owned(),
         description: String::new(),

@@ -114,19 +114,20 @@ async fn nothing_acknowledged_is_lost_when_all_connections_are_ended_ten_times()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_reply_is_lost_is_answered_once() {
-    cut_at_commits(How::AfterSent, async |_| true).await;
+    cut_at_commits(How::AfterSent, &[], async |_| true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_never_sent_is_decided_again() {
-    cut_at_commits(How::BeforeSent, async |cluster| closed(cluster).await >= 10).await;
+    cut_at_commits(How::BeforeSent, &[], async |cluster| closed(cluster).await >= 10).await;
 }
 
-/// The way to the server is long for two milliseconds, and short for the next two: so that who asks about a
-/// commit may overtake it.
+/// The way to the server is long for two milliseconds and short for the next two, so that some who ask what
+/// became of a commit overtake it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_arrives_after_it_was_asked_for_is_no_commit() {
-    cut_at_commits(How::AfterSent, async |cluster| closed(cluster).await > 0).await;
+    let delays = [Duration::from_millis(30), Duration::ZERO];
+    cut_at_commits(How::AfterSent, &delays, async |cluster| closed(cluster).await > 0).await;
 }
 
 /// Batches that were found not to be committed, and never will be.
@@ -134,8 +135,9 @@ async fn closed(cluster: &Cluster) -> i64 {
     cluster.query_one_i64(DATABASE, "SELECT count(*) FROM batches WHERE NOT committed").await
 }
 
-/// Cuts every third connection at its commit, ten times at least and until it was `seen` what that is for.
-async fn cut_at_commits(how: How, seen: impl AsyncFn(&Cluster) -> bool) {
+/// Cuts every third connection at its commit, ten times at least and until it was `seen` what that is for. What
+/// is under way takes `delays`, one after the other.
+async fn cut_at_commits(how: How, delays: &[Duration], seen: impl AsyncFn(&Cluster) -> bool) {
     let Some(cluster) = Cluster::start(&[]).await else { return };
     let proxy = Proxy::start(cluster.address());
     let mut trial = Trial::of(&cluster.url_through(proxy.address(), DATABASE), &cluster.url(DATABASE)).await;
@@ -144,9 +146,22 @@ async fn cut_at_commits(how: How, seen: impl AsyncFn(&Cluster) -> bool) {
         let mut rush = trial.rush().await;
         rush.holding(5).await;
         proxy.cut_at_commit(how, 3);
-        trial.settle(rush, Instant::now()).await;
+        tokio::select! {
+            () = sway(&proxy, delays) => {}
+            () = trial.settle(rush, Instant::now()) => {}
+        }
+        proxy.delay(Duration::ZERO);
     }
     trial.judge(&format!("{} connections cut at their commit, {how:?}", proxy.cuts())).await;
+}
+
+/// Goes on for ever.
+async fn sway(proxy: &Proxy, delays: &[Duration]) {
+    for delay in delays.iter().cycle() {
+        proxy.delay(*delay);
+        sleep(Duration::from_millis(2)).await;
+    }
+    std::future::pending().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

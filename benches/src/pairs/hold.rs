@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Failure,
+    disk::StoreFile,
     engine::Rig,
     reference::OneCommitPerHold,
     report::{Pair, Target},
@@ -28,7 +29,8 @@ pub async fn measure(turns: usize) -> Result<Pair, Failure> {
         target: Target::RatioAtLeast(12.0),
     };
     for _ in 0..turns {
-        let rig = Rig::new().await?;
+        let file = StoreFile::new()?;
+        let rig = Rig::on(file.url()).await?;
         rig.hold_rate(CALLERS, WARM_UP).await?;
         pair.subject.push(rig.hold_rate(CALLERS, HOLDS).await?);
         rig.verify(Some((WARM_UP + HOLDS) as i64)).await?;
@@ -39,9 +41,10 @@ pub async fn measure(turns: usize) -> Result<Pair, Failure> {
 
 /// Measured on a file that the store itself made, after its engine has gone.
 async fn reference() -> Result<f64, Failure> {
-    let rig = Rig::new().await?;
+    let file = StoreFile::new()?;
+    let rig = Rig::on(file.url()).await?;
     rig.engine.shutdown().await;
-    let (file, session_id) = (rig.file.clone(), rig.session_id);
-    let rate = move || OneCommitPerHold::open(&file, session_id)?.rate(REFERENCE_FOR);
+    let (path, session_id) = (file.path(), rig.session_id);
+    let rate = move || OneCommitPerHold::open(&path, session_id)?.rate(REFERENCE_FOR);
     tokio::task::spawn_blocking(rate).await?
 }

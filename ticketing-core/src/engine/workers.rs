@@ -5,7 +5,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join_all, select};
 use tokio::sync::{Notify, watch};
 
 use super::{EngineError, Ticketing, payments::in_time};
@@ -27,6 +27,8 @@ const OUTBOX_EVERY: Duration = Duration::from_millis(500);
 const MATCH_EVERY: Duration = Duration::from_secs(1);
 /// Most sessions, messages or callbacks in one round.
 const ROUND_LEN: u32 = 256;
+/// Sessions whose turns go together, so that they share batches.
+const SESSIONS_AT_ONCE: usize = 64;
 
 /// What one [`Ticketing::tick`] did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -148,8 +150,10 @@ impl Ticketing {
     async fn sweep(&self) -> Result<u64, EngineError<Never>> {
         let now = self.queries().now().await?;
         let mut round = Round::default();
-        for session_id in self.queries().sessions_to_sweep(now, ROUND_LEN).await? {
-            round.note(self.sweep_session(session_id).await);
+        let sessions = self.queries().sessions_to_sweep(now, ROUND_LEN).await?;
+        for together in sessions.chunks(SESSIONS_AT_ONCE) {
+            let swept = join_all(together.iter().map(|session_id| self.sweep_session(*session_id))).await;
+            swept.into_iter().for_each(|swept| round.note(swept));
         }
         metrics::counter!("ticketing_hold_expired_total").increment(round.done);
         round.end()
@@ -170,8 +174,9 @@ impl Ticketing {
         let (mut round, mut after) = (Round::default(), None);
         loop {
             let sessions = self.queries().sessions_to_admit(after, ROUND_LEN).await?;
-            for session_id in &sessions {
-                round.note(self.admit_session(*session_id).await);
+            for together in sessions.chunks(SESSIONS_AT_ONCE) {
+                let admitted = join_all(together.iter().map(|session_id| self.admit_session(*session_id))).await;
+                admitted.into_iter().for_each(|admitted| round.note(admitted));
             }
             after = sessions.last().copied();
             if sessions.len() < ROUND_LEN as usize {

@@ -75,6 +75,18 @@ impl Address {
         Ok(Self { config, trust, lanes, readers })
     }
 
+    /// Where the server is, without anything secret.
+    pub(super) fn place(&self) -> String {
+        let ports = self.config.get_ports();
+        let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(5432);
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(n, host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(n)),
+            #[cfg(unix)]
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        hosts.collect::<Vec<_>>().join(",")
+    }
+
     /// Whether a connection leaves this machine and may end anywhere.
     pub(super) fn is_exposed(&self) -> bool {
         self.trust == Trust::Anyone && self.config.get_hosts().iter().any(|host| !is_local(host))
@@ -139,6 +151,7 @@ mod tests {
         assert_eq!((address.lanes, address.readers, address.trust.clone()), (4, 2, Trust::Anyone));
         assert_eq!(address.config.get_dbname(), Some("tickets"));
         assert_eq!(address.config.get_ports(), [5433]);
+        assert_eq!(address.place(), "db:5433");
         assert!(address.is_exposed());
 
         let address = Address::parse("postgres://u@db/t?sslmode=verify-full&sslrootcert=/etc/ca.pem").unwrap();
@@ -154,6 +167,7 @@ mod tests {
     fn several_hosts_are_asked_for_the_one_that_takes_writes() {
         let address = Address::parse("postgres://u@a:1,b:2/t").unwrap();
         assert_eq!(address.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(address.place(), "a:1,b:2");
     }
 
     #[test]

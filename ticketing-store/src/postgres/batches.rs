@@ -11,7 +11,7 @@ use super::flight::{Query, params};
 
 /// Names are forgotten after ten minutes: no batch is under way for longer than its timeouts.
 const FORGET: &str = "DELETE FROM batches WHERE id IN (SELECT b.id FROM batches b \
-     WHERE b.at < clock_timestamp() - interval '10 minutes' ORDER BY b.at LIMIT 1024 FOR UPDATE SKIP LOCKED)";
+     WHERE b.at < now() - interval '10 minutes' ORDER BY b.at LIMIT 1024 FOR UPDATE SKIP LOCKED)";
 const PUT: &str = "INSERT INTO batches (id, committed) VALUES ($1, true)";
 const CLOSE: &str = "INSERT INTO batches (id, committed) VALUES ($1, false) ON CONFLICT (id) DO NOTHING";
 const LOOK_UP: &str = "SELECT committed FROM batches WHERE id = $1";

@@ -149,7 +149,8 @@ impl Schema for PostgresStore {
 
     fn version(&self) -> BoxFuture<'_, Result<SchemaVersion, StoreError>> {
         Box::pin(async {
-            let reader = self.readers.get().await.map_err(|error| pool_error("connecting to read", error))?;
+            let connecting = || format!("connecting to {}", self.address.place());
+            let reader = self.readers.get().await.map_err(|error| pool_error(&connecting(), error))?;
             schema::version(&reader).await
         })
     }

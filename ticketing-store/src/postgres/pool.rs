@@ -15,10 +15,10 @@ const WAIT: Duration = Duration::from_secs(2);
 /// How long a connection may take to be made and prepared.
 const CREATE: Duration = Duration::from_secs(5);
 
-/// What is read is read by an index, by a plan that is made once: whatever the planner thinks of a table that
-/// was empty a minute ago, or of one session that has nearly all the rows.
-const PLANNING: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
-     SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// What is read is read by an index, row by row, by a plan that is made once: whatever the planner thinks of a
+/// table that was empty a minute ago, or of one session that has nearly all the rows.
+const PLANNING: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off; SET enable_material = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
 /// For connections that write. A writer that stops between two messages must not hold its locks for long, and
 /// one that waits for a lock must not wait for ever. A commit that is not on disk is none: it is not left to a

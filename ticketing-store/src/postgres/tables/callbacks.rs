@@ -23,7 +23,8 @@ statements! {
         format!("{} WHERE t.payment_id IS NULL AND t.id > $1 ORDER BY t.id LIMIT $2", select::<Callback>());
     /// Those matched to the payments of a session.
     pub(in crate::postgres) OF_SESSION = format!(
-        "SELECT {} FROM payments p JOIN callbacks t ON t.payment_id = p.id WHERE p.session_id = $1 ORDER BY t.id",
+        "SELECT {} FROM payments p CROSS JOIN LATERAL (SELECT * FROM callbacks c WHERE c.payment_id = p.id OFFSET 0) t \
+         WHERE p.session_id = $1 ORDER BY t.id",
         list::<Callback>("t.")
     );
     INSERT = insert_into::<Callback>();

@@ -6,7 +6,7 @@ use ticketing_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -31,14 +31,16 @@ statements! {
     pub(in crate::postgres) OVERDUE = "SELECT t.id FROM holds t WHERE t.session_id = $1 AND t.status = 'ACTIVE' \
          AND t.expires_at > '-infinity' AND t.expires_at <= $2"
         .to_owned();
-    pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Hold>());
+    pub(in crate::postgres) OF_SESSION = of_session::<Hold>();
     pub(in crate::postgres) PAGE = format!(
         "{} WHERE t.id > $1 AND ($3::text IS NULL OR t.status = $3) AND ($4::uuid IS NULL OR t.user_id = $4) \
          ORDER BY t.id LIMIT $2",
         select::<Hold>()
     );
+    /// From a place in the primary key to the session's end: said so, no other index has the order.
     pub(in crate::postgres) PAGE_OF_SESSION = format!(
-        "{} WHERE t.session_id = $4 AND t.id > $1 AND ($3::text IS NULL OR t.status = $3) ORDER BY t.id LIMIT $2",
+        "{} WHERE (t.session_id, t.id) > ($4, $1) AND t.session_id <= $4 AND ($3::text IS NULL OR t.status = $3) \
+         ORDER BY t.session_id, t.id LIMIT $2",
         select::<Hold>()
     );
     pub(in crate::postgres) PAGE_OF_SESSION_AND_USER = format!(

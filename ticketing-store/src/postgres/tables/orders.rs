@@ -3,7 +3,7 @@
 use ticketing_core::{order::Order, store::StoreError};
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -13,7 +13,7 @@ statements! {
          JOIN orders t ON t.session_id = k.session_id AND t.id = k.id",
         list::<Order>("t.")
     );
-    pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Order>());
+    pub(in crate::postgres) OF_SESSION = of_session::<Order>();
     /// Newest first, from before `$1` on.
     pub(in crate::postgres) OF_USER = format!(
         "{} WHERE t.user_id = $3 AND ($1::uuid IS NULL OR t.id < $1) ORDER BY t.id DESC LIMIT $2",

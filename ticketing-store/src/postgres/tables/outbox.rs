@@ -3,7 +3,7 @@
 use ticketing_core::{outbox::OutboxMessage, store::StoreError};
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -16,8 +16,7 @@ statements! {
         "{} WHERE t.status = 'PENDING' AND t.next_attempt_at <= $1 ORDER BY t.next_attempt_at, t.id LIMIT $2",
         select::<OutboxMessage>()
     );
-    pub(in crate::postgres) OF_SESSION =
-        format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<OutboxMessage>());
+    pub(in crate::postgres) OF_SESSION = of_session::<OutboxMessage>();
     INSERT = insert_into::<OutboxMessage>();
     UPDATE = update_of::<OutboxMessage>();
 }

@@ -6,7 +6,7 @@ use ticketing_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -17,7 +17,7 @@ statements! {
         list::<Payment>("t.")
     );
     pub(in crate::postgres) BY_GATEWAY = format!("{} WHERE t.pg_payment_id = ANY ($1)", select::<Payment>());
-    pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Payment>());
+    pub(in crate::postgres) OF_SESSION = of_session::<Payment>();
     INSERT = insert_into::<Payment>();
     UPDATE = update_of::<Payment>();
 }

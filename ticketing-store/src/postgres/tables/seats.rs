@@ -3,7 +3,7 @@
 use ticketing_core::{money::Money, seat::Seat, store::StoreError};
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, key, value};
 
 statements! {
@@ -12,7 +12,7 @@ statements! {
          JOIN seats t ON t.session_id = k.session_id AND t.id = k.id COLLATE \"C\"",
         list::<Seat>("t.")
     );
-    pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Seat>());
+    pub(in crate::postgres) OF_SESSION = of_session::<Seat>();
     INSERT = insert_into::<Seat>();
     UPDATE = update_of::<Seat>();
 }

@@ -26,12 +26,16 @@ statements! {
     pub(in crate::postgres) LOCK = format!("{} WHERE t.id = ANY ($1) ORDER BY t.id FOR UPDATE", select::<Session>());
     pub(in crate::postgres) VIEW_BY_ID = format!("{} WHERE t.id = $2", view());
     pub(in crate::postgres) VIEW_PAGE = format!("{} WHERE t.id > $2 ORDER BY t.id LIMIT $3", view());
-    pub(in crate::postgres) VIEW_PAGE_OF_EVENT =
-        format!("{} WHERE t.event_id = $4 AND t.id > $2 ORDER BY t.id LIMIT $3", view());
-    /// Sessions that hold something overdue at `$1`. Walks the sessions, which are few beside their holds.
-    pub(in crate::postgres) TO_SWEEP = "SELECT s.id FROM sessions s WHERE s.held > 0 AND EXISTS \
-         (SELECT 1 FROM holds h WHERE h.session_id = s.id AND h.status = 'ACTIVE' AND h.expires_at > '-infinity' \
-          AND h.expires_at <= $1) ORDER BY s.id LIMIT $2"
+    /// From a place in the index to the event's end: said so, no other index has the order.
+    pub(in crate::postgres) VIEW_PAGE_OF_EVENT = format!(
+        "{} WHERE (t.event_id, t.id) > ($4, $2) AND t.event_id <= $4 ORDER BY t.event_id, t.id LIMIT $3",
+        view()
+    );
+    /// Sessions that hold something overdue at `$1`. Walks the sessions, which are few beside their holds, and
+    /// looks for one hold in each.
+    pub(in crate::postgres) TO_SWEEP = "SELECT s.id FROM sessions s CROSS JOIN LATERAL \
+         (SELECT FROM holds h WHERE h.session_id = s.id AND h.status = 'ACTIVE' AND h.expires_at > '-infinity' \
+          AND h.expires_at <= $1 LIMIT 1) h WHERE s.held > 0 ORDER BY s.id LIMIT $2"
         .to_owned();
     INSERT = insert_into::<Session>();
     UPDATE = update_of::<Session>();

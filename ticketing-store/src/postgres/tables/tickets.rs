@@ -3,7 +3,7 @@
 use ticketing_core::{store::StoreError, ticket::Ticket};
 use tokio_postgres::types::Type;
 
-use super::{Stored, insert_into, list, select, statements};
+use super::{Stored, insert_into, list, of_session, statements};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 /// A ticket with its event's title and its session's start.
@@ -25,7 +25,7 @@ statements! {
          WHERE o.id = $1 ORDER BY t.id",
         list::<Ticket>("t.")
     );
-    pub(in crate::postgres) OF_SESSION = format!("{} WHERE t.session_id = $1 ORDER BY t.id", select::<Ticket>());
+    pub(in crate::postgres) OF_SESSION = of_session::<Ticket>();
     INSERT = insert_into::<Ticket>();
 }
 

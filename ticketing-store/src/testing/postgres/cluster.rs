@@ -55,18 +55,31 @@ impl Cluster {
     /// # Panics
     /// When it does not start; under CI when there is no Postgres.
     pub async fn start(settings: &[(&str, &str)]) -> Option<Self> {
+        Self::start_in(&usual_place(settings), settings).await
+    }
+
+    /// As [`Self::start`], with its files in a folder of its own in `place`, where whoever it runs as must be
+    /// let in.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_in(place: &Path, settings: &[(&str, &str)]) -> Option<Self> {
         let programs = programs("")?;
+        let place = place.to_owned();
         let settings: Vec<_> = settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         let cluster = blocking(move || {
             let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            Self::start_blocking(programs, &settings)
+            Self::made_in(&place, programs, &settings)
         });
         Some(cluster.await)
     }
 
     pub(super) fn start_blocking(programs: &'static Programs, settings: &[(&str, &str)]) -> Self {
-        let fsync = settings.iter().any(|&(key, value)| key == "fsync" && value != "off");
-        let mut keeper = Keeper::new(programs, &if fsync { env::temp_dir() } else { fast_place() });
+        Self::made_in(&usual_place(settings), programs, settings)
+    }
+
+    fn made_in(place: &Path, programs: &'static Programs, settings: &[(&str, &str)]) -> Self {
+        let mut keeper = Keeper::new(programs, place);
         succeed(keeper.run("initdb", "-D data --no-sync -E UTF8 --locale=C -A trust -U postgres"));
         keeper.configure(SETTINGS);
         keeper.configure(settings);
@@ -190,6 +203,11 @@ impl Cluster {
         // A keeper is whole between two commands, also after one that failed a test.
         blocking(move || work(&mut keeper.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
+}
+
+fn usual_place(settings: &[(&str, &str)]) -> PathBuf {
+    let fsync = settings.iter().any(|&(key, value)| key == "fsync" && value != "off");
+    if fsync { env::temp_dir() } else { fast_place() }
 }
 
 fn start(keeper: &mut Keeper) -> Result<(), String> {
