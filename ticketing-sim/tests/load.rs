@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 use ticketing_core::{event::EventStatus, store::PageRequest};
-use ticketing_store::{OpenOptions, Role};
+use ticketing_store::{OpenOptions, Role, testing::postgres::Database};
 
 fn command(dir: &Path, args: &str) -> Command {
     let mut command = Command::cargo_bin("ticketing-sim").unwrap();
@@ -17,10 +17,42 @@ fn command(dir: &Path, args: &str) -> Command {
     command
 }
 
+/// Stamps every case as a test of each store.
+macro_rules! on_stores {
+    ($($case:ident)+) => {
+        mod sqlite {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case("sqlite://load.db");
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(database) = super::Database::create().await {
+                        super::$case(database.url());
+                    }
+                }
+            )+
+        }
+    };
+}
+
+on_stores! {
+    five_hundred_buyers_get_exactly_the_hundred_tickets_there_are
+    declined_payments_give_their_tickets_to_later_buyers
+    late_payments_end_in_tickets_or_in_refunds
+    a_waiting_room_lets_everyone_in_at_its_pace
+}
+
 /// Runs a load that must end well, and reads its report.
-fn load(args: &str) -> Value {
+fn load(store: &str, args: &str) -> Value {
     let dir = TempDir::new().unwrap();
-    let output = command(dir.path(), &format!("--store sqlite://load.db --json {args}")).output().unwrap();
+    let output = command(dir.path(), &format!("--store {store} --json {args}")).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.starts_with("seed "), "the seed is told: {stderr}");
@@ -32,10 +64,11 @@ fn count(report: &Value, path: &str) -> i64 {
     report.pointer(path).and_then(Value::as_i64).unwrap_or_else(|| panic!("{path} is not in {report}"))
 }
 
-#[test]
-fn five_hundred_buyers_get_exactly_the_hundred_tickets_there_are() {
-    let report =
-        load("--buyers 500 --stock 100 --decline 0 --abandon 30 --retry 40 --duplicate-callbacks 40 --concurrency 500");
+fn five_hundred_buyers_get_exactly_the_hundred_tickets_there_are(store: &str) {
+    let report = load(
+        store,
+        "--buyers 500 --stock 100 --decline 0 --abandon 30 --retry 40 --duplicate-callbacks 40 --concurrency 500",
+    );
     assert_eq!(count(&report, "/stock/0/held") + count(&report, "/stock/0/sold"), 100);
     assert_eq!(count(&report, "/stock/0/available"), 0);
     assert_eq!((count(&report, "/holds"), count(&report, "/buyers")), (100, 500));
@@ -44,16 +77,16 @@ fn five_hundred_buyers_get_exactly_the_hundred_tickets_there_are() {
     assert_eq!((&report["complaints"], &report["violations"]), (&Value::Array(vec![]), &Value::Array(vec![])));
 }
 
-#[test]
-fn declined_payments_give_their_tickets_to_later_buyers() {
-    let report = load("--buyers 600 --stock 100 --decline 60 --abandon 0 --concurrency 16 --quantity 1..3 --rounds 2");
+fn declined_payments_give_their_tickets_to_later_buyers(store: &str) {
+    let report =
+        load(store, "--buyers 600 --stock 100 --decline 60 --abandon 0 --concurrency 16 --quantity 1..3 --rounds 2");
     assert_eq!((count(&report, "/rounds"), count(&report, "/buyers")), (2, 1_200));
     assert!(count(&report, "/holds") > count(&report, "/purchases"), "{report}");
 }
 
-#[test]
-fn late_payments_end_in_tickets_or_in_refunds() {
+fn late_payments_end_in_tickets_or_in_refunds(store: &str) {
     let report = load(
+        store,
         "--buyers 300 --stock 60 --late 50 --abandon 20 --decline 10 --hold-ttl-seconds 1 --duplicate-callbacks 50",
     );
     assert!(count(&report, "/purchases") > 0, "{report}");
@@ -61,9 +94,8 @@ fn late_payments_end_in_tickets_or_in_refunds() {
     assert_eq!(total, 60);
 }
 
-#[test]
-fn a_waiting_room_lets_everyone_in_at_its_pace() {
-    let report = load("--buyers 60 --stock 60 --admit-per-second 100 --decline 0 --abandon 0 --concurrency 60");
+fn a_waiting_room_lets_everyone_in_at_its_pace(store: &str) {
+    let report = load(store, "--buyers 60 --stock 60 --admit-per-second 100 --decline 0 --abandon 0 --concurrency 60");
     assert_eq!(count(&report, "/purchases"), 60);
     let polls = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "poll").unwrap();
     assert!(polls["done"].as_i64().unwrap() > 0, "{report}");

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use ticketing_core::{Ticketing, clock::Clock, store::StoreError};
+use ticketing_core::{Ticketing, clock::Clock, store::StoreError, verify::KeyError};
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
 use super::gateway::SimGateway;
 use crate::error::SimError;
 
-/// Opens the store, makes it if there is none, and starts an engine on it that shares `clock`.
+/// Opens the store, makes it if there is none, and starts an engine on it that tells its own time by `clock`.
 ///
 /// # Errors
 /// [`SimError`] says what is wrong with the store or its secrets.
 pub async fn open(url: &str, clock: Arc<dyn Clock>, gateway: Arc<SimGateway>) -> Result<Ticketing, SimError> {
-    let options = OpenOptions { clock: Some(Arc::clone(&clock)), ..OpenOptions::new(Role::Tool) };
-    let store = ticketing_store::open(url, options).map_err(|error| {
+    let store = ticketing_store::open(url, OpenOptions::new(Role::Tool)).map_err(|error| {
         let text = error.to_string();
         match error {
             OpenError::Url(_) | OpenError::Store { source: StoreError::Corrupt { .. }, .. } => SimError::Usage(text),
@@ -23,5 +22,10 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>, gateway: Arc<SimGateway>) ->
     })?;
     store.migrate().await?;
     let keys = Secrets::keys_from_environment(url).map_err(|error| SimError::Usage(error.to_string()))?;
-    Ok(Ticketing::builder(store, keys, gateway).clock(clock).build())
+    let engine = Ticketing::builder(store, keys, gateway).clock(clock).build();
+    engine.check_audit_key().await.map_err(|error| match error {
+        KeyError::Store(error) => SimError::from(error),
+        error => SimError::Usage(error.to_string()),
+    })?;
+    Ok(engine)
 }
