@@ -152,7 +152,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What survives what.
     fn durability(&self) -> Durability;
 
-    /// How many batches it can usefully write at once.
+    /// How many batches it can usefully write at once; 0 counts as 1.
+    ///
+    /// With several, a stream is in one of them at a time, and a hot stream in one of its own: one
+    /// that waits for its lock makes no other wait. A store whose every commit waits for the one
+    /// before says 1, and is given all that waits in one batch.
     fn lanes(&self) -> usize;
 }
 
