@@ -32,7 +32,7 @@ use crate::{
     user::User,
 };
 
-/// In which order the commands of one lane are taken: money before stock before hope.
+/// In which order the commands of one stream are taken: money before stock before hope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Callbacks, refunds, and what checkout records.

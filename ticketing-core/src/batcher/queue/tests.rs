@@ -245,6 +245,15 @@ fn streams_of_one_class_are_taken_in_the_order_in_which_they_became_ready() {
 }
 
 #[test]
+fn a_stream_keeps_its_age_when_something_better_comes_for_it() {
+    let queue = queue(2);
+    push(&queue, 1, Class::Queue, 100);
+    push(&queue, 2, Class::Hold, 100);
+    push(&queue, 1, Class::Hold, 1);
+    let _older = check_next(&queue, &[(1, 101)]);
+}
+
+#[test]
 fn a_closed_queue_ends_its_workers_once_nothing_waits() {
     let queue = queue(2);
     push(&queue, 1, Class::Hold, 1_500);
