@@ -5,6 +5,7 @@ pub mod disk;
 pub mod engine;
 pub mod http;
 pub mod pairs;
+pub mod postgres;
 pub mod reference;
 pub mod report;
 pub mod server;

@@ -17,6 +17,10 @@ pub enum Target {
     DifferenceAtMost(f64),
     /// The subject alone, at least so much.
     AtLeast(f64),
+    /// Subject divided by reference, to be known.
+    Ratio,
+    /// Subject minus reference, to be known.
+    Difference,
 }
 
 /// A subject and what it is compared with, measured in turns.
@@ -45,7 +49,7 @@ struct Line<'a> {
     subject_median: f64,
     reference_median: f64,
     result: f64,
-    reached: bool,
+    reached: Option<bool>,
 }
 
 impl Pair {
@@ -53,27 +57,35 @@ impl Pair {
     pub fn result(&self) -> f64 {
         let (subject, reference) = (median(&self.subject), median(&self.reference));
         match self.target {
-            Target::RatioAtLeast(_) => subject / reference,
-            Target::DifferenceAtMost(_) => subject - reference,
+            Target::RatioAtLeast(_) | Target::Ratio => subject / reference,
+            Target::DifferenceAtMost(_) | Target::Difference => subject - reference,
             Target::AtLeast(_) => subject,
         }
     }
 
-    /// Whether the target is reached.
-    pub fn reached(&self) -> bool {
+    /// Whether the target is reached; `None` where there is none.
+    pub fn reached(&self) -> Option<bool> {
         match self.target {
-            Target::RatioAtLeast(least) | Target::AtLeast(least) => self.result() >= least,
-            Target::DifferenceAtMost(most) => self.result() <= most,
+            Target::RatioAtLeast(least) | Target::AtLeast(least) => Some(self.result() >= least),
+            Target::DifferenceAtMost(most) => Some(self.result() <= most),
+            Target::Ratio | Target::Difference => None,
         }
     }
 
     fn cells(&self) -> [String; 7] {
+        let (ratio, difference) = (|| format!("{:.2} ×", self.result()), || format!("{:+.0}", self.result()));
         let (result, target) = match self.target {
-            Target::RatioAtLeast(least) => (format!("{:.2} ×", self.result()), format!("≥ {least} ×")),
-            Target::DifferenceAtMost(most) => (format!("+{:.0}", self.result()), format!("≤ +{most}")),
+            Target::RatioAtLeast(least) => (ratio(), format!("≥ {least} ×")),
+            Target::DifferenceAtMost(most) => (difference(), format!("≤ +{most}")),
             Target::AtLeast(least) => (format!("{:.0}", self.result()), format!("≥ {least}")),
+            Target::Ratio => (ratio(), String::new()),
+            Target::Difference => (difference(), String::new()),
         };
-        let reached = if self.reached() { "yes" } else { "no" };
+        let reached = match self.reached() {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "",
+        };
         [
             self.id.to_owned(),
             self.what.clone(),
@@ -104,6 +116,14 @@ pub fn median(figures: &[f64]) -> f64 {
         len if len % 2 == 1 => sorted[len / 2],
         len => f64::midpoint(sorted[len / 2 - 1], sorted[len / 2]),
     }
+}
+
+/// The one of `figures` that so many of a hundred do not exceed; 0 of none.
+pub fn percentile(figures: &[f64], percent: usize) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.max(1) - 1).copied().unwrap_or_default()
 }
 
 /// The pairs as a table for people.
@@ -147,17 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_a_figure_that_was_measured() {
+        let figures: Vec<_> = (1..=200).rev().map(f64::from).collect();
+        let is = |percent, expected: f64| assert!((percentile(&figures, percent) - expected).abs() < f64::EPSILON);
+        is(0, 1.0);
+        is(50, 100.0);
+        is(99, 198.0);
+        is(100, 200.0);
+        assert_eq!(percentile(&[], 99).to_bits(), 0.0_f64.to_bits());
+    }
+
+    #[test]
     fn a_target_is_reached_from_the_right_side() {
-        let pair = |target| Pair {
-            id: "P0",
-            what: String::new(),
-            unit: "",
-            subject: vec![10.0],
-            reference: vec![5.0],
-            target,
+        let reached = |target| {
+            let (subject, reference) = (vec![10.0], vec![5.0]);
+            Pair { id: "P0", what: String::new(), unit: "", subject, reference, target }.reached()
         };
-        assert!(pair(Target::RatioAtLeast(2.0)).reached() && !pair(Target::RatioAtLeast(2.1)).reached());
-        assert!(pair(Target::DifferenceAtMost(5.0)).reached() && !pair(Target::DifferenceAtMost(4.9)).reached());
-        assert!(pair(Target::AtLeast(10.0)).reached() && !pair(Target::AtLeast(10.1)).reached());
+        assert_eq!(reached(Target::RatioAtLeast(2.0)), Some(true));
+        assert_eq!(reached(Target::RatioAtLeast(2.1)), Some(false));
+        assert_eq!(reached(Target::DifferenceAtMost(5.0)), Some(true));
+        assert_eq!(reached(Target::DifferenceAtMost(4.9)), Some(false));
+        assert_eq!(reached(Target::AtLeast(10.0)), Some(true));
+        assert_eq!(reached(Target::AtLeast(10.1)), Some(false));
+        assert_eq!((reached(Target::Ratio), reached(Target::Difference)), (None, None));
     }
 }

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! What every store promises stands in [`ticketing_core::store`]; the SQLite store keeps it with one
-//! writer thread and a few readers, see [`sqlite`]. [`Secrets`] keeps the keys of a local installation
-//! beside its store.
+//! writer thread and a few readers, see [`sqlite`], the Postgres store with row locks, for many nodes at
+//! once, see [`postgres`]. [`Secrets`] keeps the keys of a local installation beside its store.
 
 #![warn(missing_docs)]
 

@@ -3,14 +3,22 @@
 
 mod crowd;
 
-use std::{ops::Range, time::Duration};
+use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
-use crowd::{Crowd, Shop, Story, Told, assert_kept};
+use crowd::{
+    Crowd, Shop, Story,
+    books::{Told, assert_kept},
+};
 use ticketing_store::testing::{
     postgres::Cluster,
     proxy::{How, Proxy},
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 const DATABASE: &str = "postgres";
 /// Sessions on sale at once, each with its own lock.
@@ -19,6 +27,8 @@ const SESSIONS: u32 = 3;
 const STOCK: usize = 40;
 /// Buyers of each.
 const BUYERS: u32 = 55;
+/// Most sales until everything was seen.
+const ROUNDS_MAX: u32 = 20;
 /// Between two arrivals.
 const APART: Duration = Duration::from_millis(3);
 /// Until the first hold is acknowledged when a fault has ended.
@@ -141,7 +151,8 @@ async fn cut_at_commits(how: How, delays: &[Duration], seen: impl AsyncFn(&Clust
     let Some(cluster) = Cluster::start(&[]).await else { return };
     let proxy = Proxy::start(cluster.address());
     let mut trial = Trial::of(&cluster.url_through(proxy.address(), DATABASE), &cluster.url(DATABASE)).await;
-    while proxy.cuts() < 10 || !seen(&cluster).await {
+    let mut rounds = 0;
+    while rounds < ROUNDS_MAX && (proxy.cuts() < 10 || !seen(&cluster).await) {
         proxy.spare_commits();
         let mut rush = trial.rush().await;
         rush.holding(5).await;
@@ -151,8 +162,10 @@ async fn cut_at_commits(how: How, delays: &[Duration], seen: impl AsyncFn(&Clust
             () = trial.settle(rush, Instant::now()) => {}
         }
         proxy.delay(Duration::ZERO);
+        rounds += 1;
     }
     trial.judge(&format!("{} connections cut at their commit, {how:?}", proxy.cuts())).await;
+    assert!(proxy.cuts() >= 10 && seen(&cluster).await, "not seen in {rounds} rounds");
 }
 
 /// Goes on for ever.
@@ -177,4 +190,47 @@ async fn a_silence_longer_than_any_patience_loses_nothing() {
     proxy.resume();
     trial.settle(rush, Instant::now()).await;
     trial.judge("12 s of silence").await;
+}
+
+/// As when a machine dies without a word, or something on the way forgets its connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_found_again_when_every_connection_has_fallen_silent() {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let way = listener.local_addr().expect("a listener has an address");
+    let silence = Arc::new(watch::Sender::new(()));
+    tokio::spawn(forward(listener, cluster.address(), Arc::clone(&silence)));
+    let mut trial = Trial::of(&cluster.url_through(way, DATABASE), &cluster.url(DATABASE)).await;
+
+    // Many sessions at once use all connections that the store may have; what follows uses one of them.
+    let mut sessions = Vec::new();
+    for _ in 0..12 {
+        sessions.push(trial.shop.session(STOCK as i64).await);
+    }
+    let everywhere = Crowd::send(&trial.shop, &sessions, 0..12 * BUYERS, Duration::ZERO).told().await;
+    trial.stories.extend(everywhere);
+    let session = trial.shop.session(STOCK as i64).await;
+    let first = trial.stories.len() as u32;
+    let mut rush = Crowd::send(&trial.shop, &[session], first..first + BUYERS, APART);
+    rush.holding(10).await;
+    silence.send_replace(());
+    // By then everybody has been told what was answered before.
+    trial.settle(rush, Instant::now() + Duration::from_millis(500)).await;
+    trial.judge("all connections silent").await;
+}
+
+/// Carries every connection to `server` until there is `silence`; later ones until the next.
+async fn forward(listener: TcpListener, server: SocketAddr, silence: Arc<watch::Sender<()>>) {
+    loop {
+        let (mut client, _) = listener.accept().await.expect("the store connects");
+        let mut silenced = silence.subscribe();
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(server).await.expect("the server listens");
+            tokio::select! {
+                // However it ends, both sides are told.
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = silenced.changed() => std::future::pending().await,
+            }
+        });
+    }
 }

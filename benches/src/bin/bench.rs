@@ -4,12 +4,16 @@ use std::{env, path::Path, process::ExitCode};
 
 use ticketing_benches::{
     Failure, disk, engine, pairs,
+    postgres::Postgres,
     report::{self, Pair},
     server::{self, AUDIT_KEY, BARE_SERVER},
 };
 
 const TURNS: usize = 5;
-const USAGE: &str = "usage: bench [P1] [P2] [P5] [P7] [P8] [--turns N]
+const NAMES: [&str; 8] = ["P1", "P2", "P3", "P5", "P7", "P8", "P11", "hot"];
+/// Those that need a Postgres server.
+const ON_POSTGRES: [&str; 4] = ["P3", "P7", "P11", "hot"];
+const USAGE: &str = "usage: bench [P1] [P2] [P3] [P5] [P7] [P8] [P11] [hot] [--turns N]
 
 Without names: all of them. Writes to target/bench, or to TICKETING_BENCH_DIR.";
 
@@ -48,7 +52,7 @@ fn parse(args: Vec<String>) -> Option<Args> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--turns" => parsed.turns = args.next()?.parse().ok().filter(|turns| *turns > 0)?,
-            "P1" | "P2" | "P5" | "P7" | "P8" => parsed.names.push(arg),
+            name if NAMES.contains(&name) => parsed.names.push(arg),
             _ => return None,
         }
     }
@@ -64,6 +68,15 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     }
     if wanted("P7") {
         measured.push(pairs::idle_hold::measure(args.turns).await?);
+    }
+    if ON_POSTGRES.into_iter().any(wanted) {
+        match Postgres::start().await? {
+            Some(server) => measured.extend(on_postgres(&server, wanted, args.turns).await?),
+            None => {
+                let left: Vec<_> = ON_POSTGRES.into_iter().filter(|name| wanted(name)).collect();
+                anstream::eprintln!("SKIPPED what needs Postgres: {}", left.join(", "));
+            }
+        }
     }
     let dir = disk::scratch()?;
     let file = dir.path().join("ticketing.db");
@@ -81,7 +94,24 @@ async fn run(args: &Args) -> Result<bool, Failure> {
     }
     anstream::println!("{}", report::table(&measured));
     anstream::eprintln!("written to {}", report::write(&measured)?.display());
-    Ok(measured.iter().all(Pair::reached))
+    Ok(measured.iter().all(|pair| pair.reached() != Some(false)))
+}
+
+async fn on_postgres(server: &Postgres, wanted: impl Fn(&str) -> bool, turns: usize) -> Result<Vec<Pair>, Failure> {
+    let mut measured = Vec::new();
+    if wanted("P3") {
+        measured.push(pairs::postgres_hold::measure(server, turns).await?);
+    }
+    if wanted("P7") {
+        measured.push(pairs::idle_hold::measure_on_postgres(server, turns).await?);
+    }
+    if wanted("P11") {
+        measured.push(pairs::nodes::measure(server, turns).await?);
+    }
+    if wanted("hot") {
+        measured.extend(pairs::neighbours::measure(server, turns).await?);
+    }
+    Ok(measured)
 }
 
 /// Checks what the servers left behind.

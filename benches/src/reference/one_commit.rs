@@ -9,6 +9,7 @@ use ticketing_core::{
 };
 use uuid::Uuid;
 
+use super::{DIGEST, MAC, META};
 use crate::Failure;
 
 /// A writer of holds, one transaction each.
@@ -59,23 +60,22 @@ impl OneCommitPerHold {
         let now = self.clock.now();
         let hold = HoldId::from_uuid(self.ids.uuid(now));
         let user = UserId::from_uuid(Uuid::from_u128(fastrand::u128(..)));
-        let (session, mac) = (self.session_id.uuid().into_bytes(), [7_u8; 32]);
+        let session = self.session_id.uuid().into_bytes();
         let key = format!("key-{}", user.uuid().as_simple());
-        let meta = r#"{"quantity":1,"amount":55000,"currency":"KRW"}"#;
-        let (expires_at, digest) = (now.plus_seconds(86_400).micros(), [7_u8; 16]);
+        let expires_at = now.plus_seconds(86_400).micros();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.prepare_cached(INSERT_HOLD)?.execute(params![
             hold.uuid().into_bytes(),
             session,
             user.uuid().into_bytes(),
             key,
-            digest,
+            DIGEST,
             now.micros(),
             expires_at,
         ])?;
-        transaction.prepare_cached(UPDATE_SESSION)?.execute(params![session, now.micros(), mac])?;
+        transaction.prepare_cached(UPDATE_SESSION)?.execute(params![session, now.micros(), MAC])?;
         let (stream, actor, target) = (self.session_id.to_string(), user.to_string(), hold.to_string());
-        let audit = params![stream, self.placed, now.micros(), actor, target, meta, mac];
+        let audit = params![stream, self.placed, now.micros(), actor, target, META, MAC];
         transaction.prepare_cached(INSERT_AUDIT)?.execute(audit)?;
         transaction.commit()?;
         self.placed += 1;

@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    command::{Ask, Command, Outcome},
+    command::{Ask, Class, Command, Outcome},
     decide::Rules,
     ids::IdGen,
     store::{Store, StoreError},
@@ -68,7 +68,8 @@ pub struct BatchSettings {
     pub batch_len_max: usize,
     /// Most commands of one class waiting for one stream; more are refused at once.
     pub class_len_max: usize,
-    /// Most commands waiting for all streams together; more are refused at once.
+    /// Most commands waiting for all streams together; more are refused at once. Payments and releases
+    /// have as much room again, which no crowd of buyers can fill.
     pub waiting_len_max: usize,
     /// From how many commands on, waiting or in its last batch, a stream is hot: where there are
     /// several lanes, it is taken alone.
@@ -89,6 +90,16 @@ impl Default for BatchSettings {
             hot_len_min: 32,
             shared_streams_max: 64,
             shared_len_max: 256,
+        }
+    }
+}
+
+impl BatchSettings {
+    /// How many commands may wait when one of `class` comes.
+    fn waiting_len_max(&self, class: Class) -> usize {
+        match class {
+            Class::Payment | Class::Release => self.waiting_len_max.saturating_mul(2),
+            Class::Hold | Class::Queue => self.waiting_len_max,
         }
     }
 }

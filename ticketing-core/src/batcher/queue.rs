@@ -160,7 +160,7 @@ impl<T> Inner<T> {
         if self.closed {
             return Err(PushError::Closed);
         }
-        if self.waiting >= self.settings.waiting_len_max {
+        if self.waiting >= self.settings.waiting_len_max(class) {
             return Err(PushError::Full);
         }
         let hot_len_min = self.settings.hot_len_min;

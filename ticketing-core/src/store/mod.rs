@@ -144,7 +144,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What became of a batch.
     ///
     /// # Contract
-    /// Remembers at least the last 1,024 batches of every process that writes.
+    /// Remembers at least the last 1,024 batches of every process that writes, those of the last ten minutes
+    /// where it forgets by time. When it cannot be sure any more, it says that it is unavailable.
     ///
     /// Checked by `suite::a_committed_batch_is_remembered_and_another_is_not`.
     fn outcome(&self, batch: BatchId) -> BoxFuture<'_, Result<BatchOutcome, StoreError>>;

@@ -35,6 +35,9 @@ impl Address {
     /// Reads a URL. Errors name the parameter, and repeat no value: it may be a password.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        if query.contains('@') && !base.contains('@') {
+            return Err("a `?` in the password must be written as %3F".to_owned());
+        }
         let (mut lanes, mut readers, mut trust, mut roots) = (LANES, READERS, Trust::Anyone, None);
         let mut passed_on = form_urlencoded::Serializer::new(String::new());
         for (name, value) in parse(query.as_bytes()) {
@@ -85,6 +88,11 @@ impl Address {
             Host::Unix(folder) => folder.display().to_string(),
         });
         hosts.collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether the server is on this machine, whichever of its names.
+    pub(super) fn is_local(&self) -> bool {
+        self.config.get_hosts().iter().all(is_local)
     }
 
     /// Whether a connection leaves this machine and may end anywhere.
@@ -185,5 +193,6 @@ mod tests {
         refused("postgres://u:hunter2@db/t?colour=hunter2", "colour");
         refused("postgres://u:hunter2@db:port/t", "port");
         refused("postgres:///t", "names no host");
+        refused("postgres://u:hunter2?x@db/t", "must be written as %3F");
     }
 }

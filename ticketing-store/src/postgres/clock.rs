@@ -18,31 +18,47 @@ const CARRIED_ON_FOR: Duration = Duration::from_secs(1);
 ///
 /// Every node hears the same clock, so that their own do not matter. A server whose clock is set, or that
 /// is replaced by one with another time, must neither end holds early nor revive dead ones: a step that
-/// this machine's monotonic clock does not confirm is followed only slowly, and told by an alarm.
+/// no clock of this machine confirms is followed only slowly, and told by an alarm.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     given: Option<Arc<dyn Clock>>,
-    local: SystemClock,
-    last: Mutex<Option<Seen>>,
+    /// The server's clock is not this machine's: then this machine's wall clock is a witness.
+    apart: bool,
+    last: Mutex<Last>,
 }
 
-/// One reading, by three clocks.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    /// The store's time.
-    at: Timestamp,
-    /// This machine's monotonic clock.
-    local: Timestamp,
-    /// This machine's wall clock.
-    wall: Timestamp,
-    /// The server's clock is not where it should be.
+#[derive(Debug, Default)]
+struct Last {
+    believed: Option<Believed>,
     stepped: bool,
 }
 
+/// A reading of the server's clock, taken between two instants of this machine's.
+#[derive(Debug, Clone, Copy)]
+struct Believed {
+    /// What the server told.
+    at: Timestamp,
+    /// When it was asked, and when its answer was looked at, by this machine's steady clock.
+    asked: Timestamp,
+    heard: Timestamp,
+    /// This machine's wall clock then.
+    wall: Timestamp,
+}
+
+/// What a reading comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// The server goes on as expected, or this machine slept.
+    Sound,
+    /// It was set: the time is this instead.
+    Stepped(Timestamp),
+}
+
 impl StoreClock {
-    /// Tells the time of `given`, if there is one, and else the server's.
-    pub(super) fn new(given: Option<Arc<dyn Clock>>) -> Self {
-        Self { given, local: SystemClock::new(), last: Mutex::new(None) }
+    /// Tells the time of `given`, if there is one, and else the server's, which is `apart` when it runs on
+    /// another machine.
+    pub(super) fn new(given: Option<Arc<dyn Clock>>, apart: bool) -> Self {
+        Self { given, apart, last: Mutex::default() }
     }
 
     /// The time, when it is not to be asked of the server.
@@ -50,108 +66,153 @@ impl StoreClock {
         self.given.as_ref().map(|clock| clock.now())
     }
 
-    /// This machine's monotonic clock, to be read before the server is asked.
-    pub(super) fn local(&self) -> Timestamp {
-        self.local.now()
-    }
-
-    /// The store's time for what the server told. It was asked at `asked`, by [`StoreClock::local`].
-    #[allow(clippy::similar_names, reason = "the wall clock beside the monotonic one")]
+    /// The store's time for what the server told. It was asked at `asked`, by [`steady`].
     pub(super) fn hear(&self, asked: Timestamp, told: Timestamp) -> Timestamp {
-        let (local, wall) = (self.local.now(), SystemClock::new().now());
+        let reading = Believed { at: told, asked, heard: steady(), wall: SystemClock::new().now() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard =
-            last.map_or(Seen { at: told, local, wall, stepped: false }, |last| last.next(told, asked, local, wall));
-        if heard.stepped && !last.is_some_and(|last| last.stepped) {
-            metrics::counter!("ticketing_store_clock_steps_total").increment(1);
-            tracing::error!(%told, expected = %heard.at, "the clock of Postgres was set: it is followed slowly");
+        match last.believed.map_or(Judged::Sound, |believed| believed.judge(&reading, self.apart)) {
+            Judged::Sound => {
+                if last.believed.is_none_or(|believed| asked > believed.asked) {
+                    *last = Last { believed: Some(reading), stepped: false };
+                }
+                told
+            }
+            Judged::Stepped(at) => {
+                if !last.stepped {
+                    metrics::counter!("ticketing_store_clock_steps_total").increment(1);
+                    tracing::error!(%told, expected = %at, "the clock of Postgres was set: it is followed slowly");
+                }
+                last.stepped = true;
+                at
+            }
         }
-        if last.is_none_or(|last| heard.at >= last.at) {
-            *last = Some(heard);
-        }
-        heard.at
     }
 
-    /// The time carried on from the last reading, while that is fresh.
+    /// The time carried on from the last reading, while that is fresh and the server's clock was not set.
     pub(super) fn carried_on(&self) -> Option<Timestamp> {
-        let last = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let since = self.local.now().since(last.local);
-        (since < CARRIED_ON_FOR).then(|| last.at.plus(since))
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let believed = last.believed.filter(|_| !last.stepped)?;
+        let now = steady();
+        (now.since(believed.asked) < CARRIED_ON_FOR).then(|| believed.at.plus(now.since(believed.heard)))
     }
 }
 
-impl Seen {
-    /// The reading that follows, when the server told `told` between `asked` and `local`.
-    fn next(self, told: Timestamp, asked: Timestamp, local: Timestamp, wall: Timestamp) -> Self {
-        let earliest = self.at.plus(asked.since(self.local));
-        let latest = self.at.plus(local.since(self.local));
-        let expected = told.plus(STEP) >= earliest && told <= latest.plus(STEP);
-        if expected || self.slept(told, wall) {
-            return Self { at: told, local, wall, stepped: false };
+impl Believed {
+    /// Judges what the server told after this: between its `asked` and its `heard`, as far from here as this
+    /// machine's steady clock says, give or take a drift.
+    fn judge(&self, next: &Self, apart: bool) -> Judged {
+        let earliest = self.at.micros() + (next.asked.micros() - self.heard.micros());
+        let latest = self.at.micros() + (next.heard.micros() - self.asked.micros());
+        let drift = (next.heard.micros() - self.asked.micros()).max(0) / SLEW;
+        let slack = i64::try_from(STEP.as_micros()).unwrap_or(i64::MAX) + drift;
+        let told = next.at.micros();
+        if (earliest - slack..=latest + slack).contains(&told) || (apart && self.slept_until(next)) {
+            return Judged::Sound;
         }
-        let passed = latest.since(self.at).as_micros();
-        let most = i64::try_from(passed).unwrap_or(i64::MAX) / SLEW;
-        let slewed = (told.micros() - latest.micros()).clamp(-most, most);
-        Self { at: Timestamp::from_micros(latest.micros() + slewed), local, wall, stepped: true }
+        let nearest = told.clamp(earliest, latest);
+        Judged::Stepped(Timestamp::from_micros(nearest + (told - nearest).clamp(-drift, drift)))
     }
 
-    /// Whether this machine was asleep, and its monotonic clock with it: its wall clock agrees with the
-    /// server's.
-    fn slept(self, told: Timestamp, wall: Timestamp) -> bool {
-        let (theirs, ours) = (told.since(self.at), wall.since(self.wall));
-        told > self.at && theirs.abs_diff(ours) <= STEP
+    /// Whether this machine was stopped, and its steady clock with it: its wall clock, which was set right
+    /// afterwards, agrees with the server's.
+    fn slept_until(&self, next: &Self) -> bool {
+        let (theirs, ours) = (next.at.since(self.at), next.wall.since(self.wall));
+        next.at > self.at && theirs.abs_diff(ours) <= STEP
     }
+}
+
+/// This machine's clock that nobody sets. On Linux it goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+pub(super) fn steady() -> Timestamp {
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Timestamp::from_micros(since_boot.tv_sec.saturating_mul(1_000_000).saturating_add(since_boot.tv_nsec / 1_000))
+}
+
+/// This machine's clock that nobody sets.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn steady() -> Timestamp {
+    static CLOCK: std::sync::LazyLock<SystemClock> = std::sync::LazyLock::new(SystemClock::new);
+    CLOCK.now()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const START: Seen = Seen { at: seconds(1_000), local: seconds(50), wall: seconds(2_000), stepped: false };
+    /// A reading: what the server told, when it was asked, when it was heard, and the wall clock, in seconds.
+    const fn reading(at: i64, asked: i64, heard: i64, wall: i64) -> Believed {
+        Believed { at: seconds(at), asked: seconds(asked), heard: seconds(heard), wall: seconds(wall) }
+    }
 
     const fn seconds(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
     #[track_caller]
-    fn check(told: i64, asked: i64, local: i64, wall: i64, at: i64, stepped: bool) {
-        let next = START.next(seconds(told), seconds(asked), seconds(local), seconds(wall));
-        assert_eq!((next.at, next.stepped), (seconds(at), stepped));
+    fn check(readings: [Believed; 2], expected: Judged) {
+        assert_eq!(readings[0].judge(&readings[1], true), expected);
     }
 
     #[test]
     fn a_clock_that_goes_on_is_believed() {
-        check(1_010, 60, 60, 2_010, 1_010, false);
-        // However long the answer was under way, or this process stopped before it looked at it.
-        check(1_001, 51, 90, 2_040, 1_001, false);
+        check([reading(1_000, 50, 50, 2_000), reading(1_010, 60, 60, 2_010)], Judged::Sound);
         // Whatever this machine's own time is set to meanwhile.
-        check(1_010, 60, 60, 9_999, 1_010, false);
+        check([reading(1_000, 50, 50, 2_000), reading(1_010, 60, 60, 9_999)], Judged::Sound);
+        // Answers that come in another order than they were given.
+        check([reading(1_010, 60, 60, 2_010), reading(1_009, 59, 62, 2_012)], Judged::Sound);
+    }
+
+    #[test]
+    fn an_answer_that_is_late_is_believed_and_so_is_the_next() {
+        let (before, late) = (reading(1_000, 50, 50, 2_000), reading(1_001, 51, 90, 2_040));
+        check([before, late], Judged::Sound);
+        check([late, reading(1_041, 91, 91, 2_041)], Judged::Sound);
+        check([late, reading(1_042, 92, 130, 2_080)], Judged::Sound);
     }
 
     #[test]
     fn a_step_is_followed_by_a_thousandth_of_the_time_that_passes() {
-        check(1_000 + 3_600, 1_050, 1_050, 3_000, 2_000 + 1, true);
-        check(1_000 - 3_600, 1_050, 1_050, 3_000, 2_000 - 1, true);
+        let before = reading(1_000, 50, 50, 2_000);
+        check([before, reading(1_000 + 3_600, 1_050, 1_050, 3_000)], Judged::Stepped(seconds(2_000 + 1)));
+        check([before, reading(1_000 - 3_600, 1_050, 1_050, 3_000)], Judged::Stepped(seconds(2_000 - 1)));
+        // Until it has been caught up with.
+        check([before, reading(1_000 + 4_000 + 4, 4_050, 4_050, 6_000)], Judged::Sound);
     }
 
     #[test]
-    fn a_machine_that_slept_believes_the_server() {
-        check(4_600, 51, 51, 5_600, 4_600, false);
+    fn a_machine_that_was_stopped_believes_a_server_that_is_not_on_it() {
+        let (before, after) = (reading(1_000, 50, 50, 2_000), reading(4_600, 51, 51, 5_600));
+        check([before, after], Judged::Sound);
+        assert_ne!(before.judge(&after, false), Judged::Sound, "the machine's own clock was set");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_raises_one_alarm_and_is_not_carried_on() {
+        let clock = StoreClock::new(None, false);
+        let asked = steady();
+        assert_eq!(clock.hear(asked, seconds(1_000)), seconds(1_000));
+        for _ in 0..2 {
+            let at = clock.hear(steady(), seconds(9_000));
+            assert!(at >= seconds(1_000) && at < seconds(1_010), "{at}");
+            assert_eq!(clock.carried_on(), None);
+        }
+        clock.hear(steady(), seconds(1_000));
+        assert!(clock.carried_on().is_some(), "it was set back");
     }
 
     #[test]
     fn the_time_of_a_clock_that_was_given_is_told_as_it_is() {
         let given = Arc::new(ticketing_core::testing::SimClock::new());
-        let clock = StoreClock::new(Some(Arc::clone(&given) as _));
+        let clock = StoreClock::new(Some(Arc::clone(&given) as _), true);
         assert_eq!(clock.given(), Some(given.now()));
-        assert_eq!(StoreClock::new(None).given(), None);
+        assert_eq!(StoreClock::new(None, true).given(), None);
     }
 
     #[test]
     fn the_time_is_carried_on_from_what_was_heard() {
-        let clock = StoreClock::new(None);
+        let clock = StoreClock::new(None, true);
         assert_eq!(clock.carried_on(), None);
-        assert_eq!(clock.hear(clock.local(), seconds(1_000)), seconds(1_000));
+        assert_eq!(clock.hear(steady(), seconds(1_000)), seconds(1_000));
         let now = clock.carried_on().expect("it was heard just now");
         assert!(now >= seconds(1_000) && now < seconds(1_001), "{now}");
     }

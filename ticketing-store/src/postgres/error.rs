@@ -46,12 +46,11 @@ pub(super) fn kind(error: &Error) -> Kind {
         STALE => Kind::Guard,
         // A standby; a session that was ended for being idle in a transaction; statements that were prepared before
         // a migration, or that a pooler between here and the server does not know.
-        "25006" | "25P03" | "0A000" | "26000" => Kind::Lost,
-        code if code.starts_with("23") => Kind::Guard,
+        "25006" | "25P03" | "25P04" | "0A000" | "26000" => Kind::Lost,
+        // A value that cannot be stored is one command's matter, not its neighbours'.
+        code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => Kind::Guard,
         code if code.starts_with("08") || code.starts_with("57P") => Kind::Lost,
-        code if ["22", "42", "XX", "F0"].iter().any(|class| code.starts_with(class)) && code != "42501" => {
-            Kind::Corrupt
-        }
+        code if ["42", "XX", "F0"].iter().any(|class| code.starts_with(class)) && code != "42501" => Kind::Corrupt,
         _ => Kind::Unavailable,
     }
 }
@@ -77,10 +76,12 @@ pub(super) fn store_error(what: &str, error: Error) -> StoreError {
     }
 }
 
-/// The store's error for a connection that was not to be had.
+/// The store's error for a connection that was not to be had: whatever the reason, nothing that is stored is
+/// wrong. One that was made and could not be prepared is another matter: the tables may not be there.
 pub(super) fn pool_error(what: &str, error: PoolError) -> StoreError {
     match error {
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => store_error(what, error),
+        PoolError::PostCreateHook(HookError::Backend(error)) => store_error(what, error),
+        PoolError::Backend(error) => StoreError::unavailable(what, error),
         error => StoreError::unavailable(what, error),
     }
 }

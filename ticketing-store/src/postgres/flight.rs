@@ -2,12 +2,13 @@
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use deadpool_postgres::ClientWrapper;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, MaybeDone, maybe_done},
 };
 use tokio_postgres::{Error, Row, types::ToSql};
+
+use super::pool::Lease;
 
 /// What stands for a `$n`.
 pub(super) type Param = Arc<dyn ToSql + Sync + Send>;
@@ -47,7 +48,7 @@ pub(super) enum Loss {
 /// Sends `before`, `queries` and `after` without waiting in between, and waits for every answer. `before` and
 /// `after` are plain commands, such as `BEGIN`; statements count from 0 on, `before` among them.
 pub(super) async fn fly(
-    client: &ClientWrapper,
+    client: &Lease,
     before: Option<&'static str>,
     queries: Vec<Query>,
     after: Option<&'static str>,
@@ -89,7 +90,10 @@ pub(super) async fn fly(
         }
         first_error.map_or(Ok(answers), Err)
     };
-    tokio::time::timeout(patience, flight).await.unwrap_or(Err(Loss::Silent(patience)))
+    tokio::time::timeout(patience, flight).await.unwrap_or_else(|_| {
+        client.doubt_the_others();
+        Err(Loss::Silent(patience))
+    })
 }
 
 /// The driver sends a statement when its answer is first asked for.

@@ -1,5 +1,5 @@
-//! Look-ups that go together: those that come while one is under way wait for the next, all in one
-//! statement. Thousands who poll for their place cost one query at a time.
+//! Look-ups that go together: those that come while some are under way wait for the next, all in one
+//! statement. Thousands who poll for their place cost a few queries at a time.
 
 use std::{
     collections::HashMap,
@@ -21,6 +21,8 @@ use super::{
 
 /// Most look-ups in one statement.
 const TOGETHER_MAX: usize = 1_024;
+/// Most statements under way: one that a dying connection keeps waiting must not make everybody wait.
+const UNDER_WAY_MAX: usize = 3;
 /// Most that wait; more are refused.
 const WAITING_MAX: usize = 65_536;
 
@@ -36,8 +38,8 @@ pub(super) struct Gather<K, R> {
 
 struct Waiting<K, R> {
     asked: Vec<(K, Answer<R>)>,
-    /// Somebody looks up; whoever comes has only to wait.
-    busy: bool,
+    /// Statements under way; whoever comes while there are as many as there may be has only to wait.
+    under_way: usize,
 }
 
 impl<K, R> Gather<K, R>
@@ -47,7 +49,7 @@ where
 {
     /// Records found by `query`, each known by its `key`.
     pub(super) fn new(what: &'static str, query: fn(&[K]) -> Query, key: fn(&R) -> Option<K>) -> Arc<Self> {
-        Arc::new(Self { what, query, key, waiting: Mutex::new(Waiting { asked: Vec::new(), busy: false }) })
+        Arc::new(Self { what, query, key, waiting: Mutex::new(Waiting { asked: Vec::new(), under_way: 0 }) })
     }
 
     /// The record of `key`.
@@ -59,7 +61,9 @@ where
                 return Err(self.unavailable(&format!("{WAITING_MAX} look-ups wait already")));
             }
             waiting.asked.push((key, answer));
-            !mem::replace(&mut waiting.busy, true)
+            let begin = waiting.under_way < UNDER_WAY_MAX;
+            waiting.under_way += usize::from(begin);
+            begin
         };
         if begin {
             // A task of its own: whoever asked first may go away, and the others must not wait for ever.
@@ -91,7 +95,7 @@ where
     fn next(&self) -> Option<Vec<(K, Answer<R>)>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.asked.is_empty() {
-            waiting.busy = false;
+            waiting.under_way -= 1;
             return None;
         }
         let len = waiting.asked.len().min(TOGETHER_MAX);
@@ -110,8 +114,10 @@ struct BrokenOff<'a, K, R>(&'a Gather<K, R>);
 impl<K, R> Drop for BrokenOff<'_, K, R> {
     fn drop(&mut self) {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.busy = false;
-        waiting.asked.clear();
+        waiting.under_way -= 1;
+        if waiting.under_way == 0 {
+            waiting.asked.clear();
+        }
     }
 }
 

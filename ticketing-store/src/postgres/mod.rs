@@ -10,6 +10,7 @@ mod apply;
 mod batches;
 mod clock;
 mod columns;
+mod connect;
 mod error;
 mod flight;
 mod gather;
@@ -38,13 +39,9 @@ use ticketing_core::{
     store::{BatchHeader, BatchOutcome, Decide, Durability, Receipt, Record, Schema, SchemaVersion, Store, StoreError},
     waiting_room::Place,
 };
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::{
-    address::Address,
-    clock::StoreClock,
-    error::{pool_error, store_error},
-    gather::Gather,
+    address::Address, batches::Unanswered, clock::StoreClock, connect::Connector, error::pool_error, gather::Gather,
     transaction::Transactor,
 };
 use crate::{OpenError, OpenOptions, UrlError};
@@ -52,7 +49,7 @@ use crate::{OpenError, OpenOptions, UrlError};
 /// A store in one Postgres database.
 pub struct PostgresStore {
     address: Address,
-    tls: MakeRustlsConnect,
+    connector: Connector,
     writers: Pool,
     readers: Pool,
     clock: StoreClock,
@@ -60,6 +57,7 @@ pub struct PostgresStore {
     payments: Arc<Gather<GatewayPaymentId, Payment>>,
     places: Arc<Gather<(SessionId, u64), Place>>,
     written: AtomicU64,
+    unanswered: Unanswered,
     /// To tell whether anything was committed takes as long as reading it: see [`Queries::revision`].
     ///
     /// [`Queries::revision`]: ticketing_core::store::Queries::revision
@@ -85,11 +83,12 @@ impl PostgresStore {
         if address.is_exposed() {
             tracing::warn!("the way to Postgres is not protected against somebody in between: use sslmode=verify-full");
         }
-        let (writers, readers) = (pool::writers(&address, tls.clone()), pool::readers(&address, tls.clone()));
-        let clock = StoreClock::new(options.clock);
+        let connector = Connector::new(&address.config, tls);
+        let (writers, readers) = (pool::writers(&address, &connector), pool::readers(&address, &connector));
+        let clock = StoreClock::new(options.clock, !address.is_local());
         Ok(Self {
             address,
-            tls,
+            connector,
             writers,
             readers,
             clock,
@@ -99,19 +98,22 @@ impl PostgresStore {
             }),
             places: Gather::new("reading a place", queries::places_by_number, |place| Some(place.key())),
             written: AtomicU64::new(0),
+            unanswered: Unanswered::default(),
             revision: AtomicU64::new(0),
         })
     }
 
     fn transactor(&self) -> Transactor<'_> {
-        Transactor { pool: &self.writers, clock: &self.clock, written: &self.written }
+        Transactor { pool: &self.writers, clock: &self.clock, written: &self.written, unanswered: &self.unanswered }
     }
 
     /// A connection outside of the pools, closed when `work` has ended.
     async fn migrate_apart(&self) -> Result<SchemaVersion, StoreError> {
-        let connecting = |error| store_error("connecting to migrate", error);
-        let (mut client, connection) = self.address.config.connect(self.tls.clone()).await.map_err(connecting)?;
-        let driven = tokio::spawn(connection);
+        let what = "connecting to migrate";
+        let patience = self.connector.patience();
+        let open = tokio::time::timeout(patience, self.connector.open()).await;
+        let open = open.map_err(|late| StoreError::unavailable(what, late))?;
+        let (mut client, driven) = open.map_err(|error| StoreError::unavailable(what, error))?;
         let migrated = schema::migrate(&mut client).await;
         drop(client);
         // It ends by itself now that nobody can ask it for more.

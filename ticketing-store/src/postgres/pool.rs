@@ -6,14 +6,11 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::try_join_all;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{address::Address, transaction};
+use super::{address::Address, connect::Connector, transaction};
 
 /// How long anybody waits for a connection that is in use.
 const WAIT: Duration = Duration::from_secs(2);
-/// How long a connection may take to be made and prepared.
-const CREATE: Duration = Duration::from_secs(5);
 
 /// What is read is read by an index, row by row, by a plan that is made once: whatever the planner thinks of a
 /// table that was empty a minute ago, or of one session that has nearly all the rows.
@@ -35,7 +32,7 @@ const READING: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_se
 pub(super) const MIGRATING: &str = "SET statement_timeout = 0; SET lock_timeout = '60s'";
 
 /// Connections for batches, with the statements of a hold prepared.
-pub(super) fn writers(address: &Address, tls: MakeRustlsConnect) -> Pool {
+pub(super) fn writers(address: &Address, connector: &Connector) -> Pool {
     let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
         Box::pin(async move {
             set(client, WRITING).await?;
@@ -45,23 +42,24 @@ pub(super) fn writers(address: &Address, tls: MakeRustlsConnect) -> Pool {
         })
     });
     // One more than batches: whoever asks what became of one must not wait for the others.
-    pool(address, tls, address.lanes + 1, prepared)
+    pool(address, connector, address.lanes + 1, prepared)
 }
 
 /// Connections for reads.
-pub(super) fn readers(address: &Address, tls: MakeRustlsConnect) -> Pool {
+pub(super) fn readers(address: &Address, connector: &Connector) -> Pool {
     let set_up = Hook::async_fn(|client: &mut ClientWrapper, _| Box::pin(set(client, READING)));
-    pool(address, tls, address.readers, set_up)
+    pool(address, connector, address.readers, set_up)
 }
 
 async fn set(client: &ClientWrapper, settings: &str) -> Result<(), HookError> {
     client.batch_execute(&format!("{PLANNING}; {settings}")).await.map_err(HookError::Backend)
 }
 
-fn pool(address: &Address, tls: MakeRustlsConnect, size: usize, set_up: Hook) -> Pool {
+fn pool(address: &Address, connector: &Connector, size: usize, set_up: Hook) -> Pool {
     let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(address.config.clone(), tls, fast);
-    let timeouts = Timeouts { wait: Some(WAIT), create: Some(CREATE), recycle: Some(CREATE) };
+    let manager = Manager::from_connect(address.config.clone(), connector.clone(), fast);
+    let patience = Some(connector.patience());
+    let timeouts = Timeouts { wait: Some(WAIT), create: patience, recycle: patience };
     Pool::builder(manager)
         .max_size(size)
         .timeouts(timeouts)
@@ -78,6 +76,14 @@ pub(super) struct Lease(Option<Object>);
 impl Lease {
     pub(super) async fn from(pool: &Pool) -> Result<Self, PoolError> {
         pool.get().await.map(|object| Self(Some(object)))
+    }
+
+    /// Closes the connections that nobody uses: what silenced this one may have silenced them as well, and each
+    /// would take as long to be found out.
+    pub(super) fn doubt_the_others(&self) {
+        if let Some(pool) = self.0.as_ref().and_then(Object::pool) {
+            pool.retain(|_, _| false);
+        }
     }
 
     /// Nothing is open on it: the next one may have it.

@@ -11,8 +11,9 @@ use ticketing_core::{
 use tokio_postgres::Error;
 
 use super::{
-    apply, batches,
-    clock::StoreClock,
+    apply,
+    batches::{self, Unanswered},
+    clock::{StoreClock, steady},
     columns::{At, Columns},
     error::{Kind, kind, pool_error, said, store_error},
     flight::{Loss, Query, fly, params},
@@ -28,7 +29,7 @@ const READING: Duration = Duration::from_secs(6);
 const WRITING: Duration = Duration::from_secs(10);
 /// How often a batch is tried when others are in its way, or its connection was lost before its commit.
 const ATTEMPTS_MAX: u32 = 5;
-/// After so long it is not tried again.
+/// After so long no other try begins.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 const TIME: &str = "SELECT clock_timestamp()";
@@ -69,18 +70,19 @@ pub(super) struct Transactor<'a> {
     pub(super) clock: &'a StoreClock,
     /// Counts what was written.
     pub(super) written: &'a AtomicU64,
+    pub(super) unanswered: &'a Unanswered,
 }
 
 impl Transactor<'_> {
     /// Writes the batch, again when others were in its way.
     pub(super) async fn transact(self, batch: &BatchHeader, decide: &mut Decide) -> Result<Receipt, StoreError> {
-        let (mut attempt, began) = (1, self.clock.local());
+        let (mut attempt, began) = (1, steady());
         loop {
             match self.attempt(batch, decide).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(Failure::Refused(error)) => return Err(error),
                 Err(Failure::Unknown(detail)) => return Err(StoreError::OutcomeUnknown { detail }),
-                Err(Failure::Again(error)) if attempt == ATTEMPTS_MAX || self.clock.local().since(began) > PATIENCE => {
+                Err(Failure::Again(error)) if attempt == ATTEMPTS_MAX || steady().since(began) > PATIENCE => {
                     return Err(error);
                 }
                 Err(Failure::Again(error)) => {
@@ -95,7 +97,7 @@ impl Transactor<'_> {
 
     async fn attempt(self, batch: &BatchHeader, decide: &mut Decide) -> Result<Receipt, Failure> {
         let lease = Lease::from(self.pool).await.map_err(|error| {
-            // A server that was restarted closes what was open to it; whether it is back, the next try tells.
+            // No server to be had: whoever asked may try again, and is told so now.
             Failure::Refused(pool_error("connecting to write", error))
         })?;
         match self.decide_and_write(&lease, batch, decide).await {
@@ -146,7 +148,7 @@ impl Transactor<'_> {
         loads: Vec<Load>,
         snapshot: &mut Snapshot,
     ) -> Result<Timestamp, Failure> {
-        let asked = self.clock.local();
+        let asked = steady();
         let (mut queries, fills): (Vec<Query>, Vec<Fill>) =
             loads.into_iter().map(|load| (load.query, load.fill)).unzip();
         queries.push(Query::new(TIME, params![]));
@@ -174,20 +176,30 @@ impl Transactor<'_> {
             return ended.map(drop).map_err(|loss| before_commit("ending", loss));
         }
         queries.extend(batches::put(id, self.written));
-        let commit = queries.len();
+        let (commit, sent) = (queries.len(), steady());
         match fly(lease, None, queries, Some("COMMIT"), WRITING).await {
             Ok(_) => Ok(()),
-            Err(Loss::Silent(patience)) => Err(Failure::Unknown(format!("no answer to the commit in {patience:?}"))),
+            Err(Loss::Silent(patience)) => {
+                self.unanswered.note(id, sent);
+                Err(Failure::Unknown(format!("no answer to the commit in {patience:?}")))
+            }
             Err(Loss::Failed { statement, error }) if is_undone(statement, commit, &error) => {
                 Err(failure("writing", error))
             }
-            Err(Loss::Failed { error, .. }) => Err(Failure::Unknown(format!("committing: {}", said(&error)))),
+            Err(Loss::Failed { error, .. }) => {
+                self.unanswered.note(id, sent);
+                Err(Failure::Unknown(format!("committing: {}", said(&error))))
+            }
         }
     }
 
     /// What became of a batch: final, whatever is still on its way.
     pub(super) async fn outcome(self, id: BatchId) -> Result<BatchOutcome, StoreError> {
         let what = "looking a batch up";
+        if self.unanswered.is_stale(id) {
+            let detail = format!("{what}: its commit was sent too long ago to tell");
+            return Err(StoreError::Unavailable { detail, source: None });
+        }
         let lease = Lease::from(self.pool).await.map_err(|error| pool_error(what, error))?;
         let answers = fly(&lease, None, batches::look_up(id), None, READING).await;
         let answers = answers.map_err(|loss| match loss {

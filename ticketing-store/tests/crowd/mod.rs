@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
-mod books;
+pub mod books;
 mod buyer;
 
 use std::{ops::Range, sync::Arc, time::Duration};
@@ -22,10 +22,7 @@ use ticketing_core::{
 use ticketing_store::{OpenOptions, Role, open};
 use tokio::{sync::watch, task::JoinHandle};
 
-pub use self::{
-    books::{Told, assert_kept},
-    buyer::Story,
-};
+pub use self::buyer::Story;
 
 /// One node of the shop. Clones are the same node.
 #[derive(Debug, Clone)]

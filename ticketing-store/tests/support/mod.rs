@@ -1,4 +1,4 @@
-//! What the tests of the SQLite store share: a file of their own, and writes without a rule.
+//! What the tests of the stores share: writes without a rule, and for SQLite a file of their own.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
@@ -71,7 +71,7 @@ pub fn decide(mut change: impl FnMut(&mut Snapshot) + Send + 'static) -> Decide 
 }
 
 pub async fn write(
-    store: &impl Store,
+    store: &(impl Store + ?Sized),
     reads: Vec<Read>,
     change: impl FnMut(&mut Snapshot) + Send + 'static,
 ) -> Result<Receipt, StoreError> {
@@ -79,11 +79,11 @@ pub async fn write(
 }
 
 /// One event, one session, no holds.
-pub async fn ground(store: &impl Store) {
+pub async fn ground(store: &(impl Store + ?Sized)) {
     write(store, vec![], |snapshot| records::ground(snapshot, 1)).await.unwrap();
 }
 
-pub async fn count_users(store: &impl Queries) -> usize {
+pub async fn count_users(store: &(impl Queries + ?Sized)) -> usize {
     store.users(PageRequest { limit: 200, after: None }).await.unwrap().items.len()
 }
 

@@ -189,14 +189,16 @@ fn one_worker_takes_everything_class_by_class_over_all_streams() {
 
 #[test]
 fn a_full_line_and_a_full_queue_refuse_at_once() {
-    let settings = BatchSettings { class_len_max: 3, waiting_len_max: 6, ..BatchSettings::default() };
+    let settings = BatchSettings { class_len_max: 5, waiting_len_max: 6, ..BatchSettings::default() };
     let queue = StreamQueue::new(settings, 2);
     let pushed = |n, class| queue.push(stream(n), class, (n, class, 0));
-    push(&queue, 1, Class::Hold, 3);
+    push(&queue, 1, Class::Hold, 5);
     assert_eq!(pushed(1, Class::Hold), Err(PushError::Full));
-    assert_eq!(pushed(1, Class::Payment), Ok(()), "another class has room");
-    push(&queue, 2, Class::Hold, 2);
-    assert_eq!((pushed(3, Class::Payment), queue.len()), (Err(PushError::Full), 6));
+    assert_eq!(pushed(1, Class::Queue), Ok(()), "another class has room");
+    assert_eq!((pushed(2, Class::Hold), pushed(3, Class::Queue)), (Err(PushError::Full), Err(PushError::Full)));
+    push(&queue, 2, Class::Payment, 5);
+    push(&queue, 3, Class::Release, 1);
+    assert_eq!((pushed(4, Class::Payment), queue.len()), (Err(PushError::Full), 12), "payments had room of their own");
     let batch = take(&queue);
     assert_eq!((pushed(1, Class::Hold), pushed(3, Class::Hold)), (Ok(()), Ok(())), "what is in flight waits no more");
     queue.close();

@@ -32,7 +32,7 @@ impl PostgresStore {
         ];
         let mut queries = vec![Query::new(&sessions::BY_IDS, params![Array::ids([id])]), log(StreamId::Session(id))];
         queries.extend(of_session.map(|sql| Query::new(sql, params![Id::uuid(id)])));
-        let answers = self.view("reading a session's ledger", queries).await?;
+        let answers = self.long_view("reading a session's ledger", queries).await?;
         let [session, audit, seats, holds, orders, payments, tickets, outbox, callbacks] = &answers[..] else {
             return Err(parts());
         };
@@ -51,7 +51,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn whole_chain(&self, stream: StreamId) -> Result<(ChainHead, Vec<AuditRecord>), StoreError> {
-        let answers = self.view("reading an audit chain", vec![owner(stream), log(stream)]).await?;
+        let answers = self.long_view("reading an audit chain", vec![owner(stream), log(stream)]).await?;
         let [owner, log] = &answers[..] else {
             return Err(parts());
         };

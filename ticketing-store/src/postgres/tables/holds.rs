@@ -6,7 +6,7 @@ use ticketing_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, only, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -37,16 +37,17 @@ statements! {
          ORDER BY t.id LIMIT $2",
         select::<Hold>()
     );
-    /// From a place in the primary key to the session's end: said so, no other index has the order.
     pub(in crate::postgres) PAGE_OF_SESSION = format!(
-        "{} WHERE (t.session_id, t.id) > ($4, $1) AND t.session_id <= $4 AND ($3::text IS NULL OR t.status = $3) \
+        "{} WHERE t.session_id {} AND t.id > $1 AND ($3::text IS NULL OR t.status = $3) \
          ORDER BY t.session_id, t.id LIMIT $2",
-        select::<Hold>()
+        select::<Hold>(),
+        only("$4")
     );
+    /// The user's few are found first, and put in order then.
     pub(in crate::postgres) PAGE_OF_SESSION_AND_USER = format!(
-        "{} WHERE t.session_id = $4 AND t.user_id = $5 AND t.id > $1 AND ($3::text IS NULL OR t.status = $3) \
-         ORDER BY t.id LIMIT $2",
-        select::<Hold>()
+        "SELECT {} FROM (SELECT * FROM holds h WHERE h.session_id = $4 AND h.user_id = $5 OFFSET 0) t \
+         WHERE t.id > $1 AND ($3::text IS NULL OR t.status = $3) ORDER BY t.id LIMIT $2",
+        list::<Hold>("t.")
     );
     INSERT = insert_into::<Hold>();
     UPDATE = update_of::<Hold>();

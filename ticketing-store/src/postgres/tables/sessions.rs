@@ -7,7 +7,7 @@ use ticketing_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, only, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value, version};
 
 /// A session with its event's status and its overdue tickets at `$1`.
@@ -26,11 +26,8 @@ statements! {
     pub(in crate::postgres) LOCK = format!("{} WHERE t.id = ANY ($1) ORDER BY t.id FOR UPDATE", select::<Session>());
     pub(in crate::postgres) VIEW_BY_ID = format!("{} WHERE t.id = $2", view());
     pub(in crate::postgres) VIEW_PAGE = format!("{} WHERE t.id > $2 ORDER BY t.id LIMIT $3", view());
-    /// From a place in the index to the event's end: said so, no other index has the order.
-    pub(in crate::postgres) VIEW_PAGE_OF_EVENT = format!(
-        "{} WHERE (t.event_id, t.id) > ($4, $2) AND t.event_id <= $4 ORDER BY t.event_id, t.id LIMIT $3",
-        view()
-    );
+    pub(in crate::postgres) VIEW_PAGE_OF_EVENT =
+        format!("{} WHERE t.event_id {} AND t.id > $2 ORDER BY t.event_id, t.id LIMIT $3", view(), only("$4"));
     /// Sessions that hold something overdue at `$1`. Walks the sessions, which are few beside their holds, and
     /// looks for one hold in each.
     pub(in crate::postgres) TO_SWEEP = "SELECT s.id FROM sessions s CROSS JOIN LATERAL \
