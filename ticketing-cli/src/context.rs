@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
+    engine::EngineError,
     store::{Backend, SchemaVersion, StoreError},
-    verify::KeyError,
 };
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
@@ -44,7 +44,7 @@ impl Context {
         Ok(store)
     }
 
-    /// An engine over [`Context::store`], with the key that its audit log was written with.
+    /// An engine over [`Context::store`], with the key that its audit log was begun with.
     ///
     /// # Errors
     /// [`CliError`] says what is wrong with the store or its secrets.
@@ -101,14 +101,13 @@ impl Context {
 
     async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
         let engine = self.engine_unchecked(store)?;
-        match engine.check_audit_key().await {
+        match engine.open_log().await {
             Ok(()) => Ok(engine),
-            Err(error @ KeyError::Other(_)) => Err(CliError::Usage(format!(
-                "audit.key (TICKETING__AUDIT__KEY): {error}; give this program the server's secrets \
+            Err(EngineError::Refused(other)) => Err(CliError::Usage(format!(
+                "audit.key (TICKETING__AUDIT__KEY): {other}; give this program the server's secrets \
                  (TICKETING__SECRETS__FILE)"
             ))),
-            Err(KeyError::Store(error)) => Err(error.into()),
-            Err(unreadable) => Err(CliError::Unreachable(unreadable.to_string())),
+            Err(unopened) => Err(unopened.into()),
         }
     }
 

@@ -178,6 +178,8 @@ impl Caller {
 state_enum! {
     /// What was done.
     pub enum Action {
+        /// A store's log was begun: before anything else, so that it tells its key.
+        LogBegun = "log.begun",
         /// An account was made.
         UserCreated = "user.created",
         /// An account's role was set.

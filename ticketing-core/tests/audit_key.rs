@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use ticketing_core::{
     Ticketing,
-    audit::{Actor, AuditKey, Caller},
-    engine::{Keys, NewUser},
+    audit::{Action, Actor, AuditKey, Caller, StreamId},
+    engine::{EngineError, Keys, NewUser},
     payment::CallbackReport,
     store::memory::MemoryStore,
     testing::{Harness, SimClock, TestGateway, harness::OPERATOR},
     user::{Role, password::PasswordHash},
-    verify::{KeyError, check_key},
+    verify::check_key,
 };
 
 async fn empty() -> Harness {
@@ -29,10 +30,14 @@ fn check(h: &Harness) -> impl Future<Output = ()> {
     let theirs = Ticketing::builder(Arc::clone(&h.store), other_keys(), Arc::new(TestGateway::new())).build();
     let line = std::panic::Location::caller().line();
     async move {
-        ours.check_audit_key().await.unwrap();
-        let refused = theirs.check_audit_key().await;
-        assert!(matches!(refused, Err(KeyError::Other(_))), "line {line}: {refused:?}");
-        let refused = check_key(&*store, &AuditKey::new(b"a third one")).await.unwrap_err().to_string();
+        let before = store.revision().await.unwrap();
+        let refused = theirs.open_log().await;
+        assert!(matches!(refused, Err(EngineError::Refused(_))), "line {line}: {refused:?}");
+        assert_eq!(store.revision().await.unwrap(), before, "line {line}: it has written");
+        ours.open_log().await.unwrap();
+        assert!(ours.verify().await.unwrap().is_clean(), "line {line}");
+        let third = AuditKey::new(b"a third one");
+        let refused = check_key(&*store, &third).await.unwrap().unwrap_err().to_string();
         assert!(refused.contains("another key"), "line {line}: {refused}");
         theirs.shutdown().await;
     }
@@ -41,7 +46,39 @@ fn check(h: &Harness) -> impl Future<Output = ()> {
 #[tokio::test]
 async fn an_empty_log_was_written_with_any_key() {
     let h = empty().await;
-    check_key(&*h.store, &AuditKey::new(b"any")).await.unwrap();
+    check_key(&*h.store, &AuditKey::new(b"any")).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_log_is_begun_once_and_by_one_record() {
+    let h = empty().await;
+    for _ in 0..2 {
+        h.engine.open_log().await.unwrap();
+        let log = h.store.audit(StreamId::Users, 0, 10).await.unwrap();
+        let told: Vec<_> = log.iter().map(|record| (record.action, record.actor)).collect();
+        assert_eq!(told, [(Action::LogBegun, Actor::Engine)]);
+    }
+    check(&h).await;
+    h.session(5).await;
+    check(&h).await;
+}
+
+#[tokio::test]
+async fn of_engines_with_different_keys_one_begins_the_log() {
+    let h = empty().await;
+    let of = |n: u8| {
+        let keys = Keys::new(&[n; 32], b"the queue key of the tests", &[7; 32]);
+        Ticketing::builder(Arc::clone(&h.store), keys, Arc::new(TestGateway::new())).build()
+    };
+    let engines: Vec<_> = (0..8).map(of).collect();
+    let opened = join_all(engines.iter().map(Ticketing::open_log)).await;
+    let (left, refused): (Vec<_>, Vec<_>) = engines.iter().zip(opened).partition(|(_, opened)| opened.is_ok());
+    assert_eq!(left.len(), 1);
+    for (_, refused) in refused {
+        assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    }
+    assert!(left[0].0.verify().await.unwrap().is_clean());
+    assert_eq!(h.store.audit(StreamId::Users, 0, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

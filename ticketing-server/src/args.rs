@@ -10,6 +10,7 @@ const AFTER_HELP: &str = "\
 Examples:
   ticketing-server --demo
   ticketing-server --config ticketing.toml --store sqlite://shop.db
+  ticketing-server --store 'postgres://shop@db.example.com/tickets?sslmode=verify-full'
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT
@@ -24,7 +25,8 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// Where everything is kept [default: sqlite://ticketing.db]
+    /// Where everything is kept: sqlite://PATH, postgres://USER@HOST/DATABASE or memory:// [default:
+    /// sqlite://ticketing.db]
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// The waiting room's own store [default: the same as --store]

@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use ticketing_core::{
     Ticketing,
     clock::{Clock, SystemClock},
+    engine::EngineError,
     ids::RandomIds,
     payment::gateway::PaymentGateway,
     store::Backend,
-    verify::KeyError,
 };
 use ticketing_store::{OpenOptions, Role, Secrets, secrets::parse_seed};
 use tokio::net::TcpListener;
@@ -125,16 +125,13 @@ impl Front {
         let engine =
             Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
         let ticketing = engine.build();
-        check_audit_key(&ticketing).await?;
+        open_log(&ticketing).await?;
         ticketing.start_workers();
         let passwords = Passwords::new();
         if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
             bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
         }
         let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
-        // Of nodes with other keys that start on an empty store at once, all but the one that was first to
-        // write learn it here.
-        check_audit_key(&ticketing).await?;
         tracing::info!(
             address = %address,
             store = without_credentials(&config.store.url),
@@ -227,16 +224,16 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
     Ok(secrets)
 }
 
-/// Refuses to write to a store with another key than its log was written with.
-async fn check_audit_key(ticketing: &Ticketing) -> Result<(), StartupError> {
-    let Err(error) = ticketing.check_audit_key().await else { return Ok(()) };
+/// Refuses to write to a store with another key than its log was begun with.
+async fn open_log(ticketing: &Ticketing) -> Result<(), StartupError> {
+    let Err(error) = ticketing.open_log().await else { return Ok(()) };
     ticketing.shutdown().await;
     Err(match error {
-        KeyError::Other(_) => {
-            let message = format!("{error}; every node of one store needs the same secrets (secrets.file)");
+        EngineError::Refused(other) => {
+            let message = format!("{other}; every node of one store needs the same secrets (secrets.file)");
             ConfigError::invalid("audit.key", &message).into()
         }
-        unreadable => failed("cannot read the store's audit log", &unreadable),
+        unopened => failed("cannot open the store's audit log", &unopened),
     })
 }
 

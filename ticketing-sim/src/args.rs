@@ -24,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   ticketing-sim load --store sqlite://load.db
   ticketing-sim load --store memory:// --buyers 500 --stock 100
+  ticketing-sim load --store postgres://shop@localhost/tickets --buyers 10000 --stock 5000
   ticketing-sim load --store sqlite://load.db --buyers 10000 --stock 500 --quantity 1..4 --concurrency 1024
   ticketing-sim load --store sqlite://load.db --decline 20 --abandon 20 --retry 30 --seed 7 --json
 
@@ -38,7 +39,8 @@ Exit codes:
 
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The store to sell from: sqlite://PATH, made if there is none, or memory://, gone with the run
+    /// The store to sell from: sqlite://PATH, made if there is none, postgres://USER@HOST/DATABASE, or memory://,
+    /// gone with the run
     #[arg(long, value_name = "URL", env = "TICKETING__STORE__URL", hide_env_values = true)]
     pub store: String,
     /// How many buyers come, in each round

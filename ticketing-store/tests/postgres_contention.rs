@@ -212,8 +212,9 @@ async fn whoever_was_in_the_way_is_given_a_few_chances() {
 
 #[tokio::test]
 async fn a_server_that_ends_a_write_half_way_is_asked_again() {
-    // Ended by an administrator, a crash, a start, a standby, a connection that failed, one that idled for too long.
-    for code in ["57P01", "57P02", "57P03", "25006", "08006", "25P03"] {
+    // Ended by an administrator, a crash, a start, a standby, a connection that failed, one that idled for too long,
+    // statements that are not prepared any more.
+    for code in ["57P01", "57P02", "57P03", "25006", "08006", "25P03", "0A000", "26000"] {
         fails(When::Writing, code, 1, Told::Written, 2).await;
     }
 }
@@ -228,7 +229,8 @@ async fn a_server_without_room_or_rights_is_unavailable_at_once() {
 
 #[tokio::test]
 async fn a_guard_that_speaks_is_a_conflict_at_once() {
-    for code in ["23505", "23514", "23502", "TK001"] {
+    // Rows that are there, or not as they were read; values that cannot be stored.
+    for code in ["23505", "23514", "23502", "TK001", "22P02", "54000"] {
         fails(When::Writing, code, 1, Told::Conflict, 1).await;
         fails(When::Committing, code, 1, Told::Conflict, 1).await;
     }
@@ -236,8 +238,8 @@ async fn a_guard_that_speaks_is_a_conflict_at_once() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_corrupt_at_once() {
-    // Data of the wrong form, tables that are not there, a file that cannot be read.
-    for code in ["22P02", "42P01", "XX001"] {
+    // Tables that are not there, or not what they should be; a file that cannot be read.
+    for code in ["42P01", "42703", "XX001"] {
         fails(When::Writing, code, 1, Told::Corrupt, 1).await;
     }
 }

@@ -3,22 +3,27 @@
 
 mod crowd;
 
-use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
 use crowd::{
     Crowd, Shop, Story,
     books::{Told, assert_kept},
 };
-use ticketing_store::testing::{
-    postgres::Cluster,
-    proxy::{How, Proxy},
+use ticketing_core::{ids::BatchId, store::StoreError};
+use ticketing_store::{
+    OpenOptions, Role, open,
+    testing::{
+        postgres::Cluster,
+        proxy::{How, Proxy},
+    },
 };
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
+use uuid::Uuid;
 
 const DATABASE: &str = "postgres";
 /// Sessions on sale at once, each with its own lock.
@@ -231,6 +236,39 @@ async fn forward(listener: TcpListener, server: SocketAddr, silence: Arc<watch::
                 _ = copy_bidirectional(&mut client, &mut server) => {}
                 _ = silenced.changed() => std::future::pending().await,
             }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_in_and_says_nothing_more_is_unavailable_soon() {
+    let Some(cluster) = Cluster::start(&[]).await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let url = cluster.url_through(listener.local_addr().expect("a listener has an address"), DATABASE);
+    tokio::spawn(let_in(listener, cluster.address()));
+    let store = open(&url, OpenOptions::new(Role::Server)).expect("the store's URL is read");
+    let asked = async { tokio::join!(store.now(), store.outcome(BatchId::from_uuid(Uuid::nil()))) };
+    let (read, written) = timeout(RECOVERY_MAX, asked).await.expect("there is an answer");
+    assert!(matches!(read, Err(StoreError::Unavailable { .. })), "{read:?}");
+    assert!(matches!(written, Err(StoreError::Unavailable { .. })), "{written:?}");
+}
+
+/// Carries every connection to `server` until it may ask its first question, and nothing from then on.
+async fn let_in(listener: TcpListener, server: SocketAddr) {
+    const READY: &[u8] = b"Z\0\0\0\x05I";
+    loop {
+        let (mut client, _) = listener.accept().await.expect("the store connects");
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(server).await?;
+            let mut said = vec![0; 4_096];
+            let read = client.read(&mut said).await?;
+            server.write_all(&said[..read]).await?;
+            said.clear();
+            while !said.ends_with(READY) {
+                server.read_buf(&mut said).await?;
+            }
+            client.write_all(&said).await?;
+            std::future::pending::<io::Result<()>>().await
         });
     }
 }

@@ -20,7 +20,7 @@ pub use self::{
         RecordGatewaySession, RefundReason, SettlePayment, Settlement,
     },
     queue::{AdvanceQueue, Advanced, JoinQueue, Joined, LeaveQueue, QueueRefusal},
-    user::{CreateUser, SetRole, UserRefusal},
+    user::{BeginLog, CreateUser, SetRole, UserRefusal},
 };
 use crate::{
     audit::StreamId,
@@ -105,6 +105,8 @@ pub trait Ask: Send + 'static {
 pub enum Never {}
 
 commands! {
+    /// Begins the store's log.
+    BeginLog((), Never);
     /// Creates an account.
     CreateUser(User, UserRefusal);
     /// Sets an account's role.
@@ -149,7 +151,7 @@ impl Command {
     /// The stream whose lock it needs.
     pub fn stream(&self) -> StreamId {
         match self {
-            Self::CreateUser(_) | Self::SetRole(_) => StreamId::Users,
+            Self::BeginLog(_) | Self::CreateUser(_) | Self::SetRole(_) => StreamId::Users,
             Self::KeepCallback(_) => StreamId::Callbacks,
             Self::CreateEvent(command) => StreamId::Event(command.id),
             Self::UpdateEvent(command) => StreamId::Event(command.id),
@@ -178,7 +180,8 @@ impl Command {
             | Self::KeepCallback(_)
             | Self::LeaseOutbox(_)
             | Self::CompleteOutbox(_) => Class::Payment,
-            Self::ReleaseHold(_)
+            Self::BeginLog(_)
+            | Self::ReleaseHold(_)
             | Self::ExpireHolds(_)
             | Self::SetRole(_)
             | Self::CreateEvent(_)

@@ -1,10 +1,14 @@
-//! Accounts.
+//! Accounts, and the log that begins with theirs.
 
 use crate::{
     audit::Caller,
     ids::UserId,
     user::{Email, Role, password::PasswordHash},
 };
+
+/// Begins the store's log, unless it has begun: of programs with different keys, one does.
+#[derive(Debug, Clone, Copy)]
+pub struct BeginLog;
 
 /// Creates an account.
 #[derive(Debug, Clone)]

@@ -170,12 +170,17 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
         Command::ImportSeats(c) => {
             reads.extend(c.seats.iter().map(|seat| Read::Seat(c.session_id, seat.id.clone())));
         }
-        Command::CreateEvent(_) | Command::UpdateEvent(_) | Command::UpdateSession(_) | Command::AdvanceQueue(_) => {}
+        Command::BeginLog(_)
+        | Command::CreateEvent(_)
+        | Command::UpdateEvent(_)
+        | Command::UpdateSession(_)
+        | Command::AdvanceQueue(_) => {}
     }
 }
 
 fn dispatch(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Missing> {
     Ok(match command {
+        Command::BeginLog(_) => Outcome::BeginLog(settled(user::begin_log(context))?),
         Command::CreateUser(c) => Outcome::CreateUser(settled(user::create(context, c))?),
         Command::SetRole(c) => Outcome::SetRole(settled(user::set_role(context, c))?),
         Command::CreateEvent(c) => Outcome::CreateEvent(settled(catalogue::create_event(context, c))?),

@@ -1,11 +1,21 @@
-//! Accounts.
+//! Accounts, and the log that begins with theirs.
 
 use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::{Action, StreamId},
-    command::{CreateUser, SetRole, UserRefusal},
+    command::{CreateUser, Never, SetRole, UserRefusal},
     user::User,
 };
+
+/// Begins the log with a record that says only this; one that has records is left as it is.
+pub(super) fn begin_log(context: &mut Context<'_>) -> Verdict<(), Never> {
+    let begun = context.snapshot.streams.get(&StreamId::Users)?.is_some_and(|users| users.audit.length > 0);
+    if !begun {
+        let (stream, nothing_more) = (StreamId::Users, "{}".to_owned());
+        context.audit_stream(stream, Context::ENGINE, Action::LogBegun, stream, nothing_more)?;
+    }
+    Ok(())
+}
 
 /// Creates an account; an address has at most one.
 pub(super) fn create(context: &mut Context<'_>, command: &CreateUser) -> Verdict<User, UserRefusal> {

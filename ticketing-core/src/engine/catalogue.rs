@@ -1,20 +1,10 @@
 //! Accounts, events and sessions: creating, changing, and showing them fresh.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-use arc_swap::ArcSwap;
-use quick_cache::sync::Cache;
+use std::sync::Arc;
 
 use super::{EngineError, Ticketing};
 use crate::{
     audit::Caller,
-    clock::Timestamp,
     command::{
         CatalogueRefusal, CreateEvent, CreateSession, CreateUser, ImportSeats, NewSeat, NewSession, SessionPatch,
         SetRole, UpdateEvent, UpdateSession, UserRefusal,
@@ -143,92 +133,30 @@ impl Ticketing {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     pub async fn session(&self, id: SessionId) -> Result<Option<Arc<SessionView>>, StoreError> {
-        self.inner.sessions.get(self, id).await
+        let look = |last| look(self.clone(), id, last);
+        let seen = self.inner.sessions.get(id, self.inner.clock.now(), look).await?;
+        Ok(seen.map(|seen| Arc::clone(&seen.view)))
     }
 }
 
-/// How long something read is shown before the store is asked whether it changed. Whoever comes
-/// while it is being asked is shown what there is, for as long as [`STALE_AFTER`].
-pub const FRESH_FOR: Duration = Duration::from_millis(100);
-/// How old something shown may be at most.
-pub const STALE_AFTER: Duration = Duration::from_millis(900);
-/// Sessions kept.
-const SESSIONS_MAX: usize = 10_000;
-
-/// Sessions as last read.
+/// A session as last read.
 #[derive(Debug)]
-pub(super) struct SessionCache {
-    shown: Cache<SessionId, Arc<Shown>>,
-}
-
-/// One session as last read.
-#[derive(Debug)]
-struct Shown {
-    now: ArcSwap<Reading>,
-    asking: AtomicBool,
-}
-
-/// Somebody asks the store. However that ends, the next one may ask again.
-struct Asking<'a>(&'a AtomicBool);
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// What was read, and when.
-#[derive(Debug, Clone)]
-struct Reading {
+pub(super) struct SeenSession {
     view: Arc<SessionView>,
     revision: u64,
-    read_at: Timestamp,
-}
-
-impl SessionCache {
-    pub(super) fn new() -> Self {
-        Self { shown: Cache::new(SESSIONS_MAX) }
-    }
-
-    async fn get(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<SessionView>>, StoreError> {
-        let now = engine.inner.clock.now();
-        let Some(shown) = self.shown.get(&id) else {
-            let Some(reading) = read(engine, id, now).await? else { return Ok(None) };
-            let view = Arc::clone(&reading.view);
-            let shown = Shown { now: ArcSwap::from_pointee(reading), asking: AtomicBool::new(false) };
-            self.shown.insert(id, Arc::new(shown));
-            return Ok(Some(view));
-        };
-        let reading = shown.now.load();
-        let age = now.since(reading.read_at);
-        if age < FRESH_FOR || (age < STALE_AFTER && shown.asking.swap(true, Ordering::Acquire)) {
-            return Ok(Some(Arc::clone(&reading.view)));
-        }
-        let asking = Asking(&shown.asking);
-        let fresh = refresh(engine, &reading, now).await;
-        drop(asking);
-        let Some(fresh) = fresh? else {
-            self.shown.remove(&id);
-            return Ok(None);
-        };
-        let view = Arc::clone(&fresh.view);
-        shown.now.store(Arc::new(fresh));
-        Ok(Some(view))
-    }
 }
 
 /// The same, if nothing was committed since and no hold can have ended; else read anew.
-async fn refresh(engine: &Ticketing, reading: &Reading, now: Timestamp) -> Result<Option<Reading>, StoreError> {
-    let session = &reading.view.session;
-    if session.stock.held == 0 && engine.queries().revision().await? == reading.revision {
-        let view = SessionView { as_of: engine.queries().now().await?, ..(*reading.view).clone() };
-        return Ok(Some(Reading { view: Arc::new(view), revision: reading.revision, read_at: now }));
-    }
-    read(engine, session.id, now).await
-}
-
-async fn read(engine: &Ticketing, id: SessionId, now: Timestamp) -> Result<Option<Reading>, StoreError> {
+async fn look(
+    engine: Ticketing,
+    id: SessionId,
+    last: Option<Arc<SeenSession>>,
+) -> Result<Option<SeenSession>, StoreError> {
     let revision = engine.queries().revision().await?;
-    let view = engine.queries().session(id).await?;
-    Ok(view.map(|view| Reading { view: Arc::new(view), revision, read_at: now }))
+    let unchanged = last.filter(|last| last.revision == revision && last.view.session.stock.held == 0);
+    let view = match unchanged {
+        Some(last) => Some(SessionView { as_of: engine.queries().now().await?, ..(*last.view).clone() }),
+        None => engine.queries().session(id).await?,
+    };
+    Ok(view.map(|view| SeenSession { view: Arc::new(view), revision }))
 }

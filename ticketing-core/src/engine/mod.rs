@@ -6,31 +6,33 @@ mod payments;
 mod queue;
 mod reconcile;
 mod sales;
+mod shown;
 mod workers;
 
 use std::sync::Arc;
 
+use self::shown::Shown;
 pub use self::{
     catalogue::{NewEvent, NewUser},
     error::{EngineError, QueueStatusRefusal},
     payments::{CallbackOutcome, CheckoutRequest, OpenCheckout},
     queue::{QueueState, QueueStatus},
-    reconcile::{NAMED_MAX, ReconcileReport},
+    reconcile::{NAMED_MAX, PAGES_MAX, ReconcileReport},
     sales::{HoldRequest, SessionStats},
     workers::TickReport,
 };
 pub use crate::command::NewSession;
 use crate::{
-    audit::AuditKey,
+    audit::{AuditKey, StreamId},
     batcher::{BatchSettings, Batcher, Spawn, TokioSpawn},
     clock::{Clock, SystemClock},
-    command::Ask,
+    command::{Ask, BeginLog},
     decide::Rules,
     ids::{IdGen, RandomIds},
     payment::gateway::PaymentGateway,
-    store::{Backend, Queries, StoreError},
+    store::{Backend, Queries, QueueView, StoreError},
     ticket::{Ticket, qr::TicketSigner},
-    verify::{KeyError, Report},
+    verify::{OtherKey, Report, check_key},
     waiting_room::token::TokenKey,
 };
 
@@ -73,8 +75,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     spawn: Arc<dyn Spawn>,
-    sessions: catalogue::SessionCache,
-    rooms: queue::RoomCache,
+    sessions: Shown<catalogue::SeenSession>,
+    rooms: Shown<QueueView>,
     workers: workers::Workers,
 }
 
@@ -136,8 +138,8 @@ impl Builder {
             self.batches,
         );
         let inner = Inner {
-            sessions: catalogue::SessionCache::new(),
-            rooms: queue::RoomCache::new(),
+            sessions: Shown::new(),
+            rooms: Shown::new(),
             workers: workers::Workers::new(),
             store: self.store,
             batcher,
@@ -193,13 +195,25 @@ impl Ticketing {
         crate::verify::verify(self.queries(), &self.inner.keys.audit).await
     }
 
-    /// Checks that the store's audit log was written with this engine's key: for the start of a program,
-    /// before it writes anything.
+    /// Checks that the store's audit log was written with this engine's key, and begins one that is empty:
+    /// for the start of a program, before it writes anything else. Of engines with different keys that
+    /// open an empty log at once, one begins it, and all others are refused.
     ///
     /// # Errors
-    /// [`KeyError`] when it was not, or cannot be read.
-    pub async fn check_audit_key(&self) -> Result<(), KeyError> {
-        crate::verify::check_key(self.queries(), &self.inner.keys.audit).await
+    /// [`OtherKey`] when it was not, or the engine's own.
+    pub async fn open_log(&self) -> Result<(), EngineError<OtherKey>> {
+        let check = || check_key(self.queries(), &self.inner.keys.audit);
+        let begun = !self.queries().audit(StreamId::Users, 0, 1).await?.is_empty();
+        // Also one that has no account yet, and something else.
+        check().await?.map_err(EngineError::Refused)?;
+        if begun {
+            return Ok(());
+        }
+        match self.inner.batcher.ask(BeginLog).await? {
+            // It may have been somebody else.
+            Ok(()) => check().await?.map_err(EngineError::Refused),
+            Err(never) => match never {},
+        }
     }
 
     /// How many commands wait to be written.

@@ -1,17 +1,12 @@
 //! The waiting room, as its visitors see it.
 
-use std::sync::Arc;
-
-use quick_cache::sync::Cache;
-
-use super::{EngineError, QueueStatusRefusal, Ticketing, catalogue::FRESH_FOR};
+use super::{EngineError, QueueStatusRefusal, Ticketing};
 use crate::{
     audit::{Actor, Caller},
     clock::Timestamp,
     command::{JoinQueue, LeaveQueue, QueueRefusal},
     ids::{SessionId, UserId},
     state_enum,
-    store::{QueueView, StoreError},
     waiting_room::{PlaceState, QueuePolicy, Standing, token::PlaceClaim},
 };
 
@@ -76,7 +71,7 @@ impl Ticketing {
         Ok(self.status(&claim, standing, position, &joined.policy, false, joined.existing, joined.at))
     }
 
-    /// Where `user_id` stands with `token`, as of at most [`FRESH_FOR`] ago. Reads only.
+    /// Where `user_id` stands with `token`, as of less than a second ago. Reads only.
     ///
     /// # Errors
     /// [`QueueStatusRefusal`], or the engine's own.
@@ -89,7 +84,9 @@ impl Ticketing {
         let Some(claim) = self.inner.keys.queue_token.verify(token).filter(|claim| claim.user_id == user_id) else {
             return refused(QueueStatusRefusal::UnknownToken);
         };
-        let Some(view) = self.inner.rooms.get(self, claim.session_id).await? else {
+        let engine = self.clone();
+        let read = |_| async move { engine.queries().queue(claim.session_id).await };
+        let Some(view) = self.inner.rooms.get(claim.session_id, self.inner.clock.now(), read).await? else {
             return refused(QueueStatusRefusal::UnknownToken);
         };
         if view.room.epoch != claim.epoch {
@@ -162,35 +159,5 @@ impl Ticketing {
         };
         let token = self.inner.keys.queue_token.sign(claim);
         QueueStatus { token, state, position, expires_at, eta_seconds, existing, as_of }
-    }
-}
-
-/// Rooms kept.
-const ROOMS_MAX: usize = 10_000;
-
-/// A waiting room as read, and when.
-type Reading = (Arc<QueueView>, Timestamp);
-
-/// Waiting rooms as last read: what every poll of a crowd shares.
-#[derive(Debug)]
-pub(super) struct RoomCache {
-    views: Cache<SessionId, Reading>,
-}
-
-impl RoomCache {
-    pub(super) fn new() -> Self {
-        Self { views: Cache::new(ROOMS_MAX) }
-    }
-
-    async fn get(&self, engine: &Ticketing, id: SessionId) -> Result<Option<Arc<QueueView>>, StoreError> {
-        let now = engine.inner.clock.now();
-        if let Some((view, _)) = self.views.get(&id).filter(|(_, read_at)| now.since(*read_at) < FRESH_FOR) {
-            return Ok(Some(view));
-        }
-        let found = engine.queries().queue(id).await?.map(Arc::new);
-        if let Some(view) = &found {
-            self.views.insert(id, (Arc::clone(view), now));
-        }
-        Ok(found)
     }
 }

@@ -11,13 +11,18 @@ use super::{CallbackOutcome, EngineError, Ticketing, payments::in_time};
 use crate::{
     audit::Caller,
     clock::Timestamp,
-    command::{Never, Settlement},
-    payment::{CallbackReport, CallbackStatus, GatewayPaymentId, Payment, PaymentStatus, gateway::Capture},
+    command::{Never, PaymentRefusal, RecordGatewaySession, Settlement},
+    payment::{
+        CallbackReport, CallbackStatus, GatewayPaymentId, GatewaySession, Payment, PaymentStatus,
+        gateway::{Capture, GatewayError, OpenPayment},
+    },
     store::{Page, StoreError},
 };
 
 /// Most payments that a [`ReconcileReport`] names under each head; all are counted.
 pub const NAMED_MAX: usize = 1_000;
+/// Most pages of captures that one [`Ticketing::reconcile`] asks for.
+pub const PAGES_MAX: u32 = 10_000;
 /// Captures under way at once.
 const AT_ONCE: usize = 32;
 
@@ -87,24 +92,26 @@ impl Ticketing {
     /// ledger does not know at all is kept as an unmatched callback. Asked again, it finds nothing new.
     ///
     /// # Errors
-    /// The engine's own, or [`EngineError::Gateway`] when the gateway lists nothing. What was applied
-    /// until then stands; ask again.
+    /// The engine's own, or [`EngineError::Gateway`] when the gateway lists nothing, or a list without an
+    /// end within [`PAGES_MAX`]. What was applied until then stands; ask again.
     pub async fn reconcile(&self, caller: Caller, since: Timestamp) -> Result<ReconcileReport, EngineError<Never>> {
         let mut report = ReconcileReport::default();
-        let mut after = None;
-        loop {
-            let page = in_time(self.inner.gateway.captured(since, after)).await;
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let page = in_time(self.inner.gateway.captured(since, after.clone())).await;
             let Page { items, next } = page.map_err(|error| EngineError::Gateway(Arc::new(error)))?;
             let findings = stream::iter(items).map(|capture| self.reconcile_one(caller, capture));
             let mut findings = findings.buffered(AT_ONCE);
             while let Some(finding) = findings.try_next().await? {
                 report.note(finding);
             }
-            if next.is_none() {
-                return Ok(report);
+            let Some(next) = next else { return Ok(report) };
+            if after.as_ref() == Some(&next) {
+                return Err(unending(format!("its list of captures does not go on behind `{next}`")));
             }
-            after = next;
+            after = Some(next);
         }
+        Err(unending(format!("its list of captures has more than {PAGES_MAX} pages; ask for those since a later time")))
     }
 
     async fn reconcile_one(&self, caller: Caller, capture: Capture) -> Result<Finding, EngineError<Never>> {
@@ -132,7 +139,8 @@ impl Ticketing {
     /// The payment that a capture is of, by the gateway's name for it.
     ///
     /// A ledger may have lost no more than that name. Then the payment is there under the merchant
-    /// reference, and the gateway, asked for its page again, says the name again.
+    /// reference, and the gateway, asked for its page again, says the name again. One that says another
+    /// is not believed: nothing is recorded, and the payment may still find its own.
     async fn payment_of(&self, caller: Caller, capture: &Capture) -> Result<Option<Payment>, EngineError<Never>> {
         let known = self.queries().payment_by_gateway(capture.pg_payment_id.clone()).await?;
         let (None, Some(reference)) = (&known, capture.reference) else { return Ok(known) };
@@ -140,20 +148,31 @@ impl Ticketing {
         let Some(payment) = payment else { return Ok(None) };
         let hold = self.queries().hold(payment.hold_id).await?;
         let hold = hold.ok_or_else(|| StoreError::corrupt(format_args!("{} has no hold", payment.id)))?;
-        match self.open_payment::<Never>(caller, payment, hold.expires_at).await {
-            Ok(opened) => Ok(opened.map(|(payment, _)| payment).filter(|payment| is_named(payment, capture))),
-            // One payment that the gateway opens no more keeps no other from being settled.
-            Err(EngineError::Gateway(error)) => {
-                tracing::warn!(payment_id = %reference, %error, "the name of a captured payment is not told again");
-                Ok(None)
+        let Payment { id, amount, method, .. } = payment;
+        let open = OpenPayment { reference: id, amount, method, expires_at: hold.expires_at };
+        // One payment whose name is not to be had keeps no other from being settled.
+        let gateway = match in_time(self.inner.gateway.open(open)).await {
+            Ok(gateway) if gateway.pg_payment_id == capture.pg_payment_id => gateway,
+            Ok(GatewaySession { pg_payment_id: other, .. }) => {
+                let captured = &capture.pg_payment_id;
+                tracing::warn!(payment_id = %id, %captured, %other, "a captured payment has another name by now");
+                return Ok(None);
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                tracing::warn!(payment_id = %id, %error, "the name of a captured payment is not told again");
+                return Ok(None);
+            }
+        };
+        match self.inner.batcher.ask(RecordGatewaySession { caller, link: payment.link(), gateway }).await? {
+            Ok(payment) => Ok(Some(payment)),
+            // A checkout was faster, and was told another name.
+            Err(PaymentRefusal::PaymentNotFound | PaymentRefusal::AlreadyRecorded { .. }) => Ok(None),
         }
     }
 }
 
-fn is_named(payment: &Payment, capture: &Capture) -> bool {
-    payment.gateway.as_ref().is_some_and(|gateway| gateway.pg_payment_id == capture.pg_payment_id)
+fn unending(detail: String) -> EngineError<Never> {
+    EngineError::Gateway(Arc::new(GatewayError::Refused(detail)))
 }
 
 /// What a callback would have said of it. Money that was given back was not captured, in the end.

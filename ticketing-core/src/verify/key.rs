@@ -5,27 +5,21 @@ use crate::{
     store::{PageRequest, Queries, StoreError},
 };
 
-/// Why a key is not known to be the one that a store's audit log was written with.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The log's first record was not made with it.
-    #[error("the store's audit log was written with another key ({0})")]
-    Other(ChainBreak),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+/// A log's first record was not made with the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store's audit log was written with another key ({0})")]
+pub struct OtherKey(pub ChainBreak);
 
 /// Checks that the audit log of a store was written with `key`, by the first record of the first chain
 /// that has one. An empty log was written with any key.
 ///
-/// For the start of a program: whatever is written with another key breaks the chains of the store for
-/// good. It is no proof of the log; that is [`verify`](super::verify).
+/// Whatever is written with another key breaks the chains of the store for good: a program that writes
+/// starts with [`Ticketing::open_log`](crate::Ticketing::open_log). It is no proof of the log; that is
+/// [`verify`](super::verify).
 ///
 /// # Errors
-/// [`KeyError`]
-pub async fn check_key(queries: &dyn Queries, key: &AuditKey) -> Result<(), KeyError> {
+/// [`StoreError`] when the log cannot be read.
+pub async fn check_key(queries: &dyn Queries, key: &AuditKey) -> Result<Result<(), OtherKey>, StoreError> {
     let first_event = queries.events(None, PageRequest { limit: 1, after: None }).await?.items.pop();
     let streams =
         [Some(StreamId::Users), first_event.map(|event| StreamId::Event(event.id)), Some(StreamId::Callbacks)];
@@ -36,8 +30,8 @@ pub async fn check_key(queries: &dyn Queries, key: &AuditKey) -> Result<(), KeyE
             && record.seq == 0
         {
             let head = ChainHead { length: 1, mac: record.mac };
-            return key.verify(stream, &head, &first).map_err(KeyError::Other);
+            return Ok(key.verify(stream, &head, &first).map_err(OtherKey));
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }

@@ -3,7 +3,7 @@
 mod key;
 mod ledger;
 
-pub use self::key::{KeyError, check_key};
+pub use self::key::{OtherKey, check_key};
 use crate::{
     audit::{AuditKey, StreamId},
     clock::Timestamp,

@@ -104,7 +104,7 @@ impl Default for ServerConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `sqlite://PATH`, `postgres://…`, `redis://…` or `memory://`.
+    /// `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory://`.
     pub url: String,
 }
 

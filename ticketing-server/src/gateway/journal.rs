@@ -2,12 +2,13 @@
 //!
 //! It stands for the world outside, so they are kept apart from the shop's: a store that loses a sale
 //! does not lose the capture. A line is only ever appended, in one write, so that several nodes may
-//! share one file; what is written twice under one name counts once, the first time.
+//! share one file; what is written twice under one name counts once, the first time. A line that was
+//! torn, by a crash or a full disk, was never answered for: whoever wanted it tries again.
 
 use std::{
     collections::{HashSet, VecDeque},
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -44,7 +45,7 @@ pub struct Journal(Kept);
 #[derive(Debug)]
 enum Kept {
     InMemory(Mutex<Remembered>),
-    InFile { path: PathBuf, file: File },
+    InFile { path: PathBuf, file: Mutex<File> },
 }
 
 #[derive(Debug, Default)]
@@ -64,8 +65,8 @@ impl Journal {
     /// # Errors
     /// What the operating system says.
     pub fn in_file(path: &Path) -> io::Result<Self> {
-        let file = File::options().append(true).create(true).open(path)?;
-        Ok(Self(Kept::InFile { path: path.to_owned(), file }))
+        let file = File::options().read(true).append(true).create(true).open(path)?;
+        Ok(Self(Kept::InFile { path: path.to_owned(), file: Mutex::new(file) }))
     }
 
     /// Notes that `amount` was taken for `reference`. It is kept once this returns, whatever becomes of
@@ -134,14 +135,17 @@ impl Journal {
                 Ok(())
             }
             Kept::InFile { file, .. } => {
-                let mut line = serde_json::to_vec(&entry)?;
+                let mut file = lock(file);
+                // What another node is writing just now may look torn; then this leaves an empty line.
+                let mut line = if is_torn(&mut file)? { vec![b'\n'] } else { Vec::new() };
+                serde_json::to_writer(&mut line, &entry)?;
                 line.push(b'\n');
-                (&*file).write_all(&line)
+                file.write_all(&line)
             }
         }
     }
 
-    /// Every line with its number, from 1.
+    /// Every line that can be read, with its number, from 1.
     fn entries(&self) -> io::Result<Vec<(u64, Entry)>> {
         match &self.0 {
             Kept::InMemory(remembered) => {
@@ -149,25 +153,38 @@ impl Journal {
                 Ok((remembered.forgotten + 1..).zip(remembered.entries.iter().cloned()).collect())
             }
             Kept::InFile { path, .. } => {
-                let text = fs::read_to_string(path)?;
+                let bytes = fs::read(path)?;
                 // What has no end yet is being written.
-                let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-                let garbled = |number, error| {
-                    let detail = format!("{}, line {number}: {error}", path.display());
-                    io::Error::new(io::ErrorKind::InvalidData, detail)
+                let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &bytes[..end]);
+                let lines = whole.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+                let entry = |(line, number): (&[u8], u64)| match serde_json::from_slice(line) {
+                    Ok(entry) => Some((number, entry)),
+                    Err(error) => {
+                        let path = path.display();
+                        tracing::warn!(%path, line = number, %error, "a line of the sandbox's books is passed over");
+                        None
+                    }
                 };
-                let entry = |(line, number): (&str, u64)| match serde_json::from_str(line) {
-                    Ok(entry) => Ok((number, entry)),
-                    Err(error) => Err(garbled(number, error)),
-                };
-                whole.lines().zip(1..).map(entry).collect()
+                Ok(lines.filter_map(entry).collect())
             }
         }
     }
 }
 
-fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {
-    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether the last line has no end.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    let end = file.seek(SeekFrom::End(0))?;
+    if end == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::Start(end - 1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -264,16 +281,36 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_being_written_is_passed_over_and_a_garbled_one_is_named() {
+    fn a_torn_line_costs_no_other_whoever_writes_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sandbox.jsonl");
         let journal = Journal::in_file(&path).unwrap();
-        capture(&journal, 1, 1);
         let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(b"{\"type\":").unwrap();
-        assert_eq!(captures(&journal, 0).len(), 1);
-        file.write_all(b"\n").unwrap();
-        let error = journal.captures(at(0), 0).unwrap_err().to_string();
-        assert!(error.contains("sandbox.jsonl, line 2"), "{error}");
+        for (n, torn) in (1..).zip([&b"{\"type\":"[..], b"\0\0\0", b"{\"type\":\"\xc3", b"\n"]) {
+            capture(&journal, n, 1);
+            file.write_all(torn).unwrap();
+            assert_eq!(captures(&journal, 0).len() as u128, n, "before anything is written behind it");
+        }
+        capture(&Journal::in_file(&path).unwrap(), 5, 1);
+        capture(&journal, 6, 1);
+        let listed: Vec<_> = captures(&journal, 0).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(listed, (1..=6).map(|n| String::from(name(n))).collect::<Vec<_>>());
+        assert_eq!(journal.refund(&refund_key(reference(1))).unwrap(), None);
+    }
+
+    #[test]
+    fn writers_of_one_file_at_once_tear_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sandbox.jsonl");
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    let journal = Journal::in_file(path).unwrap();
+                    (1..=100).for_each(|n| capture(&journal, 100 * writer + n, 1));
+                });
+            }
+        });
+        assert_eq!(captures(&Journal::in_file(&path).unwrap(), 0).len(), 400);
     }
 }

@@ -114,6 +114,11 @@ fn describe() {
     counter!("ticketing_callback_unmatched_total", "Callbacks about payments that are not known.");
     counter!("ticketing_queue_enqueue_total", "Places taken in waiting rooms.");
     counter!("ticketing_queue_allowed_total", "Users let in from waiting rooms.");
+    counter!(
+        "ticketing_store_retries_total",
+        "Batches that the store tried again: others were in their way, or a connection was lost before the commit."
+    );
+    counter!("ticketing_store_clock_steps_total", "Times that the clock of Postgres was found to have been set.");
 }
 
 /// A log line found no room.

@@ -36,6 +36,7 @@ on_stores! {
         nodes_that_start_at_once_make_one_demo
         a_node_with_another_audit_key_is_refused_and_writes_nothing
         of_nodes_with_different_keys_that_start_at_once_one_is_left
+        a_node_that_starts_alone_begins_the_log_so_that_no_other_key_gets_in
         a_journal_that_cannot_be_kept_is_named
         nodes_with_one_secrets_file_believe_each_other
         a_node_that_is_given_every_secret_makes_no_file

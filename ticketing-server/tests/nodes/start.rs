@@ -3,7 +3,10 @@
 use futures_util::future::join_all;
 use secrecy::SecretString;
 use serde_json::json;
-use ticketing_core::{audit::StreamId, store::PageRequest};
+use ticketing_core::{
+    audit::{Action, StreamId},
+    store::PageRequest,
+};
 use ticketing_server::config::Config;
 
 use crate::{
@@ -59,7 +62,8 @@ pub async fn a_node_with_another_audit_key_is_refused_and_writes_nothing(store: 
     let node = nodes.start().await;
     node.admin().await;
     let before = node.app.ticketing.queries().audit(StreamId::Users, 0, 10).await.unwrap();
-    assert_eq!(before.len(), 1);
+    let told: Vec<_> = before.iter().map(|record| record.action).collect();
+    assert_eq!(told, [Action::LogBegun, Action::UserCreated]);
     let refused = nodes.start_with(wrong).await.err().expect("the key is another one").to_string();
     assert!(refused.contains("audit.key") && refused.contains("another key"), "{refused}");
     assert!(!refused.contains('\n') && !refused.contains(AUDIT_KEY), "{refused}");
@@ -83,8 +87,22 @@ pub async fn of_nodes_with_different_keys_that_start_at_once_one_is_left(store: 
         let refused = refused.err().expect("it is none of those that are left").to_string();
         assert!(refused.contains("audit.key"), "{refused}");
     }
-    let report = left[0].as_ref().unwrap().app.ticketing.verify().await.unwrap();
+    let left = left[0].as_ref().unwrap();
+    left.session(5, json!({})).await;
+    let report = left.app.ticketing.verify().await.unwrap();
     assert!(report.is_clean(), "{:?}", report.violations);
+}
+
+pub async fn a_node_that_starts_alone_begins_the_log_so_that_no_other_key_gets_in(store: &Store) {
+    let nodes = Nodes::of(store).await;
+    let node = nodes.start().await;
+    let log = node.app.ticketing.queries().audit(StreamId::Users, 0, 10).await.unwrap();
+    assert_eq!(log.iter().map(|record| record.action).collect::<Vec<_>>(), [Action::LogBegun]);
+    let other = |config: &mut Config| config.audit.key = Some(AUDIT_KEY.replace("an audit", "another").into());
+    let refused = nodes.start_with(other).await.err().expect("the log was begun with another key").to_string();
+    assert!(refused.contains("audit.key"), "{refused}");
+    node.session(5, json!({})).await;
+    nodes.verify().await;
 }
 
 pub async fn a_journal_that_cannot_be_kept_is_named(store: &Store) {

@@ -57,6 +57,10 @@ impl Server {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, now.
     pub fn kill(mut self) {
         self.child.kill().expect("the server is there to be killed");
@@ -105,6 +109,13 @@ pub struct Answer {
     pub status: u16,
     pub replayed: bool,
     pub body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn text(&self, member: &str) -> String {
+        self.body[member].as_str().unwrap_or_else(|| panic!("no `{member}` in {self:?}")).to_owned()
+    }
 }
 
 /// One request on a connection of its own; `None` when the answer did not come back whole.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketing_core::{Ticketing, clock::Clock, store::StoreError, verify::KeyError};
+use ticketing_core::{Ticketing, clock::Clock, store::StoreError};
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
 
 use super::gateway::SimGateway;
@@ -23,9 +23,6 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>, gateway: Arc<SimGateway>) ->
     store.migrate().await?;
     let keys = Secrets::keys_from_environment(url).map_err(|error| SimError::Usage(error.to_string()))?;
     let engine = Ticketing::builder(store, keys, gateway).clock(clock).build();
-    engine.check_audit_key().await.map_err(|error| match error {
-        KeyError::Store(error) => SimError::from(error),
-        error => SimError::Usage(error.to_string()),
-    })?;
+    engine.open_log().await?;
     Ok(engine)
 }

@@ -6,11 +6,14 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::try_join_all;
+use tokio_postgres::Error;
 
 use super::{address::Address, connect::Connector, transaction};
 
 /// How long anybody waits for a connection that is in use.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long a new connection may take to be prepared.
+const PREPARE: Duration = Duration::from_secs(3);
 
 /// What is read is read by an index, row by row, by a plan that is made once: whatever the planner thinks of a
 /// table that was empty a minute ago, or of one session that has nearly all the rows.
@@ -34,12 +37,12 @@ pub(super) const MIGRATING: &str = "SET statement_timeout = 0; SET lock_timeout 
 /// Connections for batches, with the statements of a hold prepared.
 pub(super) fn writers(address: &Address, connector: &Connector) -> Pool {
     let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
-        Box::pin(async move {
+        Box::pin(in_time(async move {
             set(client, WRITING).await?;
             let client = &*client;
             let warm = transaction::warm().into_iter().map(|sql| client.prepare_cached(sql));
-            try_join_all(warm).await.map(drop).map_err(HookError::Backend)
-        })
+            try_join_all(warm).await.map(drop)
+        }))
     });
     // One more than batches: whoever asks what became of one must not wait for the others.
     pool(address, connector, address.lanes + 1, prepared)
@@ -47,12 +50,18 @@ pub(super) fn writers(address: &Address, connector: &Connector) -> Pool {
 
 /// Connections for reads.
 pub(super) fn readers(address: &Address, connector: &Connector) -> Pool {
-    let set_up = Hook::async_fn(|client: &mut ClientWrapper, _| Box::pin(set(client, READING)));
+    let set_up = Hook::async_fn(|client: &mut ClientWrapper, _| Box::pin(in_time(set(client, READING))));
     pool(address, connector, address.readers, set_up)
 }
 
-async fn set(client: &ClientWrapper, settings: &str) -> Result<(), HookError> {
-    client.batch_execute(&format!("{PLANNING}; {settings}")).await.map_err(HookError::Backend)
+async fn set(client: &ClientWrapper, settings: &str) -> Result<(), Error> {
+    client.batch_execute(&format!("{PLANNING}; {settings}")).await
+}
+
+/// What the pool's own patience does not cover: a server that falls silent here would hold up its lane for ever.
+async fn in_time(work: impl Future<Output = Result<(), Error>>) -> Result<(), HookError> {
+    let silent = || HookError::message(format!("the server lets in and does not answer in {PREPARE:?}"));
+    tokio::time::timeout(PREPARE, work).await.map_err(|_| silent())?.map_err(HookError::Backend)
 }
 
 fn pool(address: &Address, connector: &Connector, size: usize, set_up: Hook) -> Pool {
