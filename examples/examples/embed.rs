@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = ticketing_store::open(&url, OpenOptions::new(Role::Server))?;
     store.migrate().await?;
     let engine = Ticketing::builder(store, Secrets::load_or_create(&url)?.keys(), Arc::new(CashDesk)).build();
+    engine.open_log().await?;
     engine.start_workers();
 
     // The organiser puts a hundred tickets on sale.

@@ -321,7 +321,7 @@ fn nothing_is_lost_doubled_or_overtaken_in_its_line() {
         let queue = StreamQueue::new(settings, random.usize(1..4));
         let (mut pushed, mut taken) = (BTreeMap::new(), BTreeMap::new());
         let mut in_flight: Vec<Batch<'_, Item>> = Vec::new();
-        for step in 0..2_000 {
+        for step in 0..3_000 {
             let pushing = step < 1_500;
             match random.u8(0..8) {
                 0..=4 if pushing => {
