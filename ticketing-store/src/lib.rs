@@ -26,13 +26,13 @@
 
 #![warn(missing_docs)]
 
-pub mod secrets;
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod decision;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod secrets;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod url;

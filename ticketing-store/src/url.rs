@@ -13,7 +13,9 @@ pub enum UrlError {
     #[error("`{0}://` is no kind of store: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://")]
     UnknownScheme(String),
     /// The scheme is known; the store is not part of this program.
-    #[error("`{0}://` stores are not built into this program: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://")]
+    #[error(
+        "`{0}://` stores are not built into this program: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://"
+    )]
     NotBuiltIn(String),
     /// `sqlite://` without a file.
     #[error("`sqlite://` names no file: write sqlite://PATH, such as sqlite://ticketing.db")]

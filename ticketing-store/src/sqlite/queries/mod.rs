@@ -28,7 +28,9 @@ use ticketing_core::{
 use super::{
     SqliteStore,
     columns::{Columns, Id, int},
-    tables::{all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users},
+    tables::{
+        all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users,
+    },
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
