@@ -13,7 +13,7 @@ use crate::{
     seat::{SeatId, SeatStatus},
     session::{SaleStatus, Session, SessionKind},
     store::{Missing, Read},
-    waiting_room::{PlaceState, QueueMode, Standing},
+    waiting_room::{Place, PlaceState, QueueMode, Standing},
 };
 
 /// Sets stock aside, or says why not; refusals in order of precedence.
@@ -117,7 +117,11 @@ fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
         return refuse(HoldRefusal::TokenExpired);
     };
     let place = context.snapshot.places.get(&(session.id, claim.number))?;
-    if place.is_none_or(|place| matches!(place.state, PlaceState::Left | PlaceState::Expired)) {
+    // A store that lost its last places may have given this one to somebody else.
+    let is_theirs = |place: &&Place| {
+        place.user_id == claim.user_id && !matches!(place.state, PlaceState::Left | PlaceState::Expired)
+    };
+    if place.filter(is_theirs).is_none() {
         return refuse(HoldRefusal::TokenExpired);
     }
     match room.standing(&session.queue, claim.number, claim.issued_at, claim.admitted_at_once, context.now) {

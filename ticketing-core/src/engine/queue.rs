@@ -98,12 +98,12 @@ impl Ticketing {
         if standing == Standing::Expired {
             return refused(QueueStatusRefusal::Expired);
         }
-        if let Some(place) = self.queries().place(claim.session_id, claim.number).await? {
-            match place.state {
-                PlaceState::In | PlaceState::Bought => {}
-                PlaceState::Left => return refused(QueueStatusRefusal::UnknownToken),
-                PlaceState::Expired => return refused(QueueStatusRefusal::Expired),
-            }
+        let place = self.queries().place(claim.session_id, claim.number).await?;
+        match place.filter(|place| place.user_id == user_id).map(|place| place.state) {
+            Some(PlaceState::In | PlaceState::Bought) => {}
+            Some(PlaceState::Left) => return refused(QueueStatusRefusal::UnknownToken),
+            // Or lost with the store that gave it.
+            Some(PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
         }
         let stock = view.session.stock;
         let sold_out = stock.available + stock.held <= 0;

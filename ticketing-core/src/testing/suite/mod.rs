@@ -246,6 +246,7 @@ macro_rules! conformance {
                 a_hold_needs_no_token_while_the_queue_is_off
                 a_token_belongs_to_its_user_and_its_session
                 a_forged_token_is_refused
+                a_token_of_a_place_that_was_lost_holds_nothing
                 a_token_whose_turn_has_not_come_holds_nothing
                 a_token_expires_with_its_window
                 a_wait_ends_with_its_time

@@ -10,9 +10,9 @@ use crate::{
     engine::{QueueState, QueueStatusRefusal},
     testing::{
         Harness,
-        harness::{ALICE, BOB, CAROL, buyer},
+        harness::{ALICE, BOB, CAROL, buyer, keys},
     },
-    waiting_room::{QueueMode, QueuePolicy},
+    waiting_room::{QueueMode, QueuePolicy, token::PlaceClaim},
 };
 
 /// One visitor at a time.
@@ -184,6 +184,20 @@ pub async fn a_forged_token_is_refused(h: Harness) {
         assert_eq!(h.hold_with(ALICE, "k1", 1, bad).await, Err(HoldRefusal::TokenMismatch), "{bad}");
         assert_eq!(h.status(ALICE, bad).await, Err(QueueStatusRefusal::UnknownToken), "{bad}");
     }
+}
+
+/// As after a failover to a replica that lacks the last places: the token is genuine, and the store has never
+/// heard of its place, or gave it to somebody else since.
+pub async fn a_token_of_a_place_that_was_lost_holds_nothing(h: Harness) {
+    h.queue_session(100, one()).await;
+    let given = keys().queue_token.verify(&h.token(BOB).await).expect("the engine's own token");
+    for claim in [PlaceClaim { user_id: ALICE, ..given }, PlaceClaim { user_id: ALICE, number: 7, ..given }] {
+        let lost = keys().queue_token.sign(&claim);
+        assert_eq!(h.status(ALICE, &lost).await, Err(QueueStatusRefusal::Expired), "{claim:?}");
+        h.tick().await;
+        assert_eq!(h.hold_with(ALICE, "k1", 1, &lost).await, Err(HoldRefusal::TokenExpired), "{claim:?}");
+    }
+    assert!(h.join(ALICE).await.is_ok_and(|status| !status.existing), "a new place is to be had");
 }
 
 pub async fn a_token_whose_turn_has_not_come_holds_nothing(h: Harness) {
