@@ -43,9 +43,11 @@ pub(super) fn warm() -> Vec<&'static str> {
         &**rooms::BY_SESSIONS,
         &**places::BY_NUMBERS,
         &**holds::OF_USERS,
+        &**holds::EARLIEST,
         TIME,
         Session::update(),
         Hold::insert(),
+        Hold::update(),
         AuditRecord::insert(),
     ];
     warm.extend(batches::WARM);
