@@ -159,6 +159,65 @@ impl fmt::Debug for TraceId {
     }
 }
 
+/// A W3C trace context: a span within its trace. Its text is a `traceparent` of version 00.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TraceContext {
+    /// The trace; not zero.
+    pub trace_id: TraceId,
+    /// The span; not zero.
+    pub span_id: u64,
+    /// Whether somebody records it.
+    pub sampled: bool,
+}
+
+/// The text is no `traceparent`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a traceparent: expected 00-<32 hex>-<16 hex>-<2 hex>")]
+pub struct TraceContextError;
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+    }
+}
+
+impl std::str::FromStr for TraceContext {
+    type Err = TraceContextError;
+
+    fn from_str(text: &str) -> Result<Self, TraceContextError> {
+        let mut parts = text.split('-');
+        let mut hex = |digits: usize| {
+            let part = parts.next()?;
+            let plain = part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            plain.then(|| u128::from_str_radix(part, 16).ok()).flatten()
+        };
+        let parsed = (|| Some((hex(2)?, hex(32)?, hex(16)?, hex(2)?)))();
+        match (parsed, parts.next()) {
+            (Some((0, trace_id, span_id, flags)), None) if trace_id != 0 && span_id != 0 => Ok(Self {
+                trace_id: TraceId(trace_id),
+                span_id: u64::try_from(span_id).map_err(|_| TraceContextError)?,
+                sampled: flags & 1 == 1,
+            }),
+            _ => Err(TraceContextError),
+        }
+    }
+}
+
+impl TryFrom<String> for TraceContext {
+    type Error = TraceContextError;
+
+    fn try_from(text: String) -> Result<Self, TraceContextError> {
+        text.parse()
+    }
+}
+
+impl From<TraceContext> for String {
+    fn from(context: TraceContext) -> Self {
+        context.to_string()
+    }
+}
+
 /// Who asks, and in which trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
@@ -166,12 +225,14 @@ pub struct Caller {
     pub actor: Actor,
     /// In which trace.
     pub trace_id: Option<TraceId>,
+    /// In which span of it, if somebody records spans: kept with the hold and the order.
+    pub span: Option<TraceContext>,
 }
 
 impl Caller {
     /// A caller without a trace.
     pub const fn of(actor: Actor) -> Self {
-        Self { actor, trace_id: None }
+        Self { actor, trace_id: None, span: None }
     }
 }
 
@@ -184,6 +245,14 @@ state_enum! {
         UserCreated = "user.created",
         /// An account's role was set.
         UserRoleSet = "user.role_set",
+        /// An account's password was hashed again, with other parameters.
+        UserRehashed = "user.rehashed",
+        /// Somebody signed in: a family of refresh tokens was begun.
+        LoginStarted = "login.started",
+        /// Its owner signed out.
+        LoginEnded = "login.ended",
+        /// A refresh token was used again: its family ended.
+        LoginRevoked = "login.revoked",
         /// An event was made.
         EventCreated = "event.created",
         /// An event was changed.
@@ -214,6 +283,10 @@ state_enum! {
         RefundCompleted = "refund.completed",
         /// A refund could not be delivered yet.
         RefundDelayed = "refund.delayed",
+        /// A ticket was used.
+        TicketRedeemed = "ticket.redeemed",
+        /// Those who waited were sent away.
+        QueueCleared = "queue.cleared",
         /// A callback was kept that changed nothing else.
         CallbackKept = "callback.kept",
     }

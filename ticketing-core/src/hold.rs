@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    audit::TraceContext,
     clock::Timestamp,
     ids::{HoldId, OrderId, SessionId, UserId},
     money::Money,
@@ -153,6 +154,10 @@ pub struct Hold {
     pub expires_at: Timestamp,
     /// When it left `ACTIVE`.
     pub ended_at: Option<Timestamp>,
+    /// When its order was given back: from then on it counts no more towards what its user has bought.
+    pub refunded_at: Option<Timestamp>,
+    /// The span it was placed in, if somebody traces.
+    pub trace: Option<TraceContext>,
 }
 
 impl Hold {

@@ -93,6 +93,8 @@ ids! {
     CallbackId = "callback";
     /// A message waiting to be delivered outside.
     OutboxId = "outbox";
+    /// A login: the family of refresh tokens that one sign-in began.
+    LoginId = "login";
     /// One atomic write of the engine.
     BatchId = "batch";
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audit::TraceContext,
     clock::Timestamp,
     hold::Wanted,
     ids::{HoldId, OrderId, PaymentId, SessionId, UserId},
@@ -49,4 +50,6 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
+    /// The span of its checkout, if somebody traces.
+    pub trace: Option<TraceContext>,
 }

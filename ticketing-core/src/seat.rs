@@ -90,4 +90,6 @@ pub struct Seat {
     pub status: SeatStatus,
     /// The hold that has it, while it is not `AVAILABLE`.
     pub hold_id: Option<HoldId>,
+    /// The session's version with which it last changed.
+    pub version: u64,
 }

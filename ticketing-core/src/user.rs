@@ -1,5 +1,6 @@
 //! Accounts.
 
+pub mod login;
 pub mod password;
 
 use std::{fmt, str::FromStr};

@@ -5,19 +5,19 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 
 use crate::{
-    audit::{AuditRecord, StreamId},
+    audit::{Actor, AuditRecord, StreamId},
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::{Hold, HoldStatus},
-    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
-    order::Order,
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    order::{Order, OrderStatus},
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment, PaymentLink},
     seat::Seat,
     session::Session,
     store::StoreError,
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::{Place, Room},
 };
 
@@ -125,6 +125,40 @@ pub struct HoldFilter {
     pub status: Option<HoldStatus>,
 }
 
+/// Which orders to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Of this session.
+    pub session_id: Option<SessionId>,
+    /// Of this user.
+    pub user_id: Option<UserId>,
+    /// With this status.
+    pub status: Option<OrderStatus>,
+}
+
+/// Which records of the audit log to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this chain.
+    pub stream: Option<StreamId>,
+    /// About this.
+    pub target: Option<String>,
+    /// Caused by this one.
+    pub actor: Option<Actor>,
+}
+
+impl AuditFilter {
+    /// Most records looked at for one page.
+    pub const SCAN_MAX: u32 = 50_000;
+
+    /// Whether `record` is among those wanted.
+    pub fn matches(&self, record: &AuditRecord) -> bool {
+        self.stream.is_none_or(|stream| record.stream == stream)
+            && self.target.as_ref().is_none_or(|target| record.target == *target)
+            && self.actor.is_none_or(|actor| record.actor == actor)
+    }
+}
+
 /// A kept callback whose payment has become known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackToMatch {
@@ -194,9 +228,15 @@ pub trait Queries: Send + Sync + fmt::Debug {
         page: PageRequest,
     ) -> BoxFuture<'_, Result<Page<SessionView>, StoreError>>;
 
-    /// All seats of a session by label, and the session they belong to, in one consistent view. A
-    /// seat in an overdue hold is shown as `AVAILABLE`.
-    fn seats(&self, session: SessionId) -> BoxFuture<'_, Result<Option<SeatMap>, StoreError>>;
+    /// Seats of a session by label, and the session they belong to, in one consistent view: all of
+    /// them, or those that changed behind the session's version `since`. A seat in an overdue hold is
+    /// shown as `AVAILABLE`; no version tells when that began, so it is among those that changed
+    /// until the hold is reclaimed.
+    fn seats(
+        &self,
+        session: SessionId,
+        since: Option<u64>,
+    ) -> BoxFuture<'_, Result<Option<SeatMap>, StoreError>>;
 
     /// A hold.
     fn hold(&self, id: HoldId) -> BoxFuture<'_, Result<Option<Hold>, StoreError>>;
@@ -206,6 +246,12 @@ pub trait Queries: Send + Sync + fmt::Debug {
 
     /// An order.
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<Order>, StoreError>>;
+
+    /// Orders.
+    fn orders(&self, filter: OrderFilter, page: PageRequest) -> BoxFuture<'_, Result<Page<Order>, StoreError>>;
+
+    /// A login.
+    fn login(&self, id: LoginId) -> BoxFuture<'_, Result<Option<Login>, StoreError>>;
 
     /// A user's orders, newest first.
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> BoxFuture<'_, Result<Page<Order>, StoreError>>;
@@ -257,6 +303,15 @@ pub trait Queries: Send + Sync + fmt::Debug {
 
     /// An audit chain from record `from` on, in order, at most `limit`.
     fn audit(&self, stream: StreamId, from: u64, limit: u32) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
+
+    /// Records of the audit log that fit `filter`, by stream (as text), then by number. At most
+    /// [`AuditFilter::SCAN_MAX`] records are looked at for one page: a page may be short, even empty,
+    /// and still tell where the next one starts.
+    fn audit_records(
+        &self,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> BoxFuture<'_, Result<Page<AuditRecord>, StoreError>>;
 
     /// A stream's head as its owner keeps it, and its whole chain, in one consistent view. Not for
     /// sessions: see [`Queries::ledger`].

@@ -6,13 +6,14 @@ use crate::{
     audit::{Stream, StreamId},
     event::Event,
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, LoginId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, Payment},
     seat::{Seat, SeatId},
     session::Session,
-    user::{Email, User},
+    ticket::Ticket,
+    user::{Email, User, login::Login},
     waiting_room::{Place, Room},
 };
 
@@ -58,6 +59,10 @@ pub enum Read {
         /// At most so many.
         limit: u32,
     },
+    /// A ticket.
+    Ticket(SessionId, TicketId),
+    /// A login.
+    Login(LoginId),
     /// An order.
     Order(SessionId, OrderId),
     /// A payment.
@@ -117,6 +122,8 @@ records! {
     Hold, (SessionId, HoldId), |h| (h.session_id, h.id), |k| Read::Hold(k.0, k.1);
     Order, (SessionId, OrderId), |o| (o.session_id, o.id), |k| Read::Order(k.0, k.1);
     Payment, (SessionId, PaymentId), |p| (p.session_id, p.id), |k| Read::Payment(k.0, k.1);
+    Ticket, (SessionId, TicketId), |t| (t.session_id, t.id), |k| Read::Ticket(k.0, k.1);
+    Login, LoginId, |l| l.id, |k| Read::Login(*k);
     Callback, CallbackId, |c| c.id, |k| Read::Callback(*k);
     OutboxMessage, (SessionId, OutboxId), |m| (m.session_id, m.id), |k| Read::Outbox(k.0, k.1);
 }

@@ -17,7 +17,7 @@ use crate::{
     seat::Seat,
     session::Session,
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::{Place, Room},
 };
 
@@ -139,7 +139,10 @@ pub struct Snapshot {
     pub callbacks: Table<Callback>,
     /// The outbox.
     pub outbox: Table<OutboxMessage>,
-    tickets: Vec<Ticket>,
+    /// Tickets.
+    pub tickets: Table<Ticket>,
+    /// Logins.
+    pub logins: Table<Login>,
     audit: Vec<AuditRecord>,
     by_email: FixedMap<Email, Option<UserId>>,
     by_email_new: FixedMap<Email, UserId>,
@@ -211,6 +214,8 @@ impl Snapshot {
             Read::EarliestHolds { session_id, limit } => {
                 self.earliest.get(session_id).is_some_and(|found| found.limit >= *limit)
             }
+            Read::Ticket(session, ticket) => self.tickets.is_loaded(&(*session, *ticket)),
+            Read::Login(id) => self.logins.is_loaded(id),
             Read::Order(session, order) => self.orders.is_loaded(&(*session, *order)),
             Read::Payment(session, payment) => self.payments.is_loaded(&(*session, *payment)),
             Read::Callback(id) => self.callbacks.is_loaded(id),
@@ -299,7 +304,7 @@ impl Snapshot {
 
     /// Adds a ticket.
     pub fn add_ticket(&mut self, ticket: Ticket) {
-        self.tickets.push(ticket);
+        self.tickets.put(ticket);
     }
 
     /// Adds a record of the audit log.
@@ -321,7 +326,8 @@ impl Snapshot {
         self.payments.reset();
         self.callbacks.reset();
         self.outbox.reset();
-        self.tickets.clear();
+        self.tickets.reset();
+        self.logins.reset();
         self.audit.clear();
         self.by_email_new.clear();
         self.of_user_new.clear();
@@ -343,7 +349,8 @@ impl Snapshot {
             payments: self.payments.take(),
             callbacks: self.callbacks.take(),
             outbox: self.outbox.take(),
-            tickets: std::mem::take(&mut self.tickets),
+            tickets: self.tickets.take(),
+            logins: self.logins.take(),
             audit: std::mem::take(&mut self.audit),
         }
     }
@@ -365,8 +372,8 @@ pub struct Changes {
     pub payments: Vec<Write<Payment>>,
     pub callbacks: Vec<Write<Callback>>,
     pub outbox: Vec<Write<OutboxMessage>>,
-    /// New tickets.
-    pub tickets: Vec<Ticket>,
+    pub tickets: Vec<Write<Ticket>>,
+    pub logins: Vec<Write<Login>>,
     /// New records of the audit log.
     pub audit: Vec<AuditRecord>,
 }

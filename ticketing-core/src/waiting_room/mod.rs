@@ -41,6 +41,9 @@ pub struct QueuePolicy {
     pub admit_ttl_seconds: Option<u32>,
     /// Most places waiting and admitted together.
     pub max_length: Option<u32>,
+    /// How long before `sales_open_at` the line opens; `None`: with the sale. Nobody is admitted before
+    /// the sale is open.
+    pub pre_queue_seconds: Option<u32>,
 }
 
 impl QueuePolicy {
@@ -62,6 +65,7 @@ impl Default for QueuePolicy {
             wait_ttl_seconds: Some(1800),
             admit_ttl_seconds: Some(120),
             max_length: None,
+            pre_queue_seconds: None,
         }
     }
 }
