@@ -160,6 +160,30 @@ pub struct Hold {
     pub trace: Option<TraceContext>,
 }
 
+/// When a user who takes stock and does not buy must wait before taking more of the same session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldChurn {
+    /// So many holds that were given up or expired, at least 1 …
+    pub ended_max: u32,
+    /// … within so many seconds: the next one waits until the first of them is that old.
+    pub within_seconds: u32,
+}
+
+impl HoldChurn {
+    /// How long a user with `holds` has to wait at `now`.
+    pub fn wait<'a>(&self, holds: impl IntoIterator<Item = &'a Hold>, now: Timestamp) -> Option<std::time::Duration> {
+        let ended = |hold: &Hold| match hold.status_at(now) {
+            HoldStatus::Expired | HoldStatus::Released => Some(hold.ended_at.unwrap_or(hold.expires_at)),
+            HoldStatus::Active | HoldStatus::Confirmed => None,
+        };
+        let mut ends: Vec<Timestamp> = holds.into_iter().filter_map(ended).collect();
+        ends.sort_unstable();
+        let first = ends.len().checked_sub(self.ended_max.max(1) as usize)?;
+        let free_at = ends[first].plus_seconds(self.within_seconds);
+        (now < free_at).then(|| free_at.since(now))
+    }
+}
+
 impl Hold {
     /// How many tickets.
     pub fn quantity(&self) -> u32 {

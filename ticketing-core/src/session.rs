@@ -123,4 +123,10 @@ impl Session {
             intent => intent,
         }
     }
+
+    /// Whether the waiting room is open at `now`, ahead of a sale that is to open by itself.
+    pub fn pre_queue_at(&self, now: Timestamp) -> bool {
+        let opens = self.sales_open_at.zip(self.queue.pre_queue_seconds);
+        self.status == SaleStatus::Open && opens.is_some_and(|(at, ahead)| now >= at.minus_seconds(ahead) && now < at)
+    }
 }

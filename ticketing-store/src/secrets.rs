@@ -35,6 +35,8 @@ pub struct Secrets {
     pub webhook_secret: SecretString,
     /// The Ed25519 key that tickets are signed with.
     pub ticket_signing_seed: [u8; 32],
+    /// The one before it, whose tickets still admit.
+    pub ticket_signing_seed_previous: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for Secrets {
@@ -152,13 +154,18 @@ impl Secrets {
             queue_token_key: random_hex()?.into(),
             webhook_secret: random_hex()?.into(),
             ticket_signing_seed,
+            ticket_signing_seed_previous: None,
         })
     }
 
     /// What an engine needs of them.
     pub fn keys(&self) -> Keys {
         let (audit, queue_token) = (self.audit_key.expose_secret(), self.queue_token_key.expose_secret());
-        Keys::new(audit.as_bytes(), queue_token.as_bytes(), &self.ticket_signing_seed)
+        let keys = Keys::new(audit.as_bytes(), queue_token.as_bytes(), &self.ticket_signing_seed);
+        match &self.ticket_signing_seed_previous {
+            Some(seed) => keys.with_previous_ticket_seed(seed),
+            None => keys,
+        }
     }
 
     /// Whether each of them is at least [`BYTES_MIN`] bytes long and more than one byte repeated.

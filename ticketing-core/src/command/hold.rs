@@ -91,6 +91,12 @@ pub enum HoldRefusal {
     /// The token is another user's or session's, or none of ours.
     #[error("the queue token does not belong to this user and session")]
     TokenMismatch,
+    /// The user let too many holds of this session end unpaid.
+    #[error("too many holds were given up or left to expire; try again in {retry_after_seconds} s")]
+    CoolingDown {
+        /// When to try again, in seconds.
+        retry_after_seconds: u32,
+    },
     /// Not enough is left.
     #[error("only {remaining} left")]
     SoldOut {

@@ -5,8 +5,11 @@
 
 mod catalogue;
 mod hold;
+mod login;
 mod payment;
 mod queue;
+mod refund;
+mod ticket;
 mod user;
 
 pub use self::{
@@ -19,7 +22,10 @@ pub use self::{
         CheckedOut, Checkout, CheckoutRefusal, CompleteOutbox, KeepCallback, LeaseOutbox, PaymentRefusal,
         RecordGatewaySession, RefundReason, SettlePayment, Settlement,
     },
-    queue::{AdvanceQueue, Advanced, JoinQueue, Joined, LeaveQueue, QueueRefusal},
+    login::{EndLogin, LoginRefusal, Rehash, Rotated, RotateLogin, StartLogin},
+    queue::{AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, QueueRefusal},
+    refund::{RefundOrder, RefundRefusal, Refunded},
+    ticket::{RedeemRefusal, RedeemTicket, Redeemed},
     user::{BeginLog, CreateUser, SetRole, UserRefusal},
 };
 use crate::{
@@ -29,7 +35,7 @@ use crate::{
     outbox::OutboxMessage,
     payment::{Payment, PaymentStatus},
     session::Session,
-    user::User,
+    user::{User, login::Login},
 };
 
 /// In which order the commands of one stream are taken: money before stock before hope.
@@ -111,6 +117,14 @@ commands! {
     CreateUser(User, UserRefusal);
     /// Sets an account's role.
     SetRole(User, UserRefusal);
+    /// Replaces a password's hash.
+    Rehash((), UserRefusal);
+    /// Begins a login.
+    StartLogin(Login, Never);
+    /// Uses a refresh token.
+    RotateLogin(Rotated, LoginRefusal);
+    /// Ends a login.
+    EndLogin((), Never);
     /// Creates an event.
     CreateEvent(Event, CatalogueRefusal);
     /// Changes an event.
@@ -125,6 +139,8 @@ commands! {
     JoinQueue(Joined, QueueRefusal);
     /// Gives it up.
     LeaveQueue((), Never);
+    /// Sends away who waits.
+    ClearQueue(Cleared, QueueRefusal);
     /// Moves the frontier.
     AdvanceQueue(Advanced, Never);
     /// Sets stock aside.
@@ -139,6 +155,10 @@ commands! {
     RecordGatewaySession(Payment, PaymentRefusal);
     /// Applies a callback.
     SettlePayment(Settlement, PaymentRefusal);
+    /// Gives a paid order back.
+    RefundOrder(Refunded, RefundRefusal);
+    /// Uses a ticket.
+    RedeemTicket(Redeemed, RedeemRefusal);
     /// Keeps a callback of an unknown payment.
     KeepCallback((), Never);
     /// Takes a message for delivery; `None`: somebody else has it.
@@ -151,7 +171,13 @@ impl Command {
     /// The stream whose lock it needs.
     pub fn stream(&self) -> StreamId {
         match self {
-            Self::BeginLog(_) | Self::CreateUser(_) | Self::SetRole(_) => StreamId::Users,
+            Self::BeginLog(_)
+            | Self::CreateUser(_)
+            | Self::SetRole(_)
+            | Self::Rehash(_)
+            | Self::StartLogin(_)
+            | Self::RotateLogin(_)
+            | Self::EndLogin(_) => StreamId::Users,
             Self::KeepCallback(_) => StreamId::Callbacks,
             Self::CreateEvent(command) => StreamId::Event(command.id),
             Self::UpdateEvent(command) => StreamId::Event(command.id),
@@ -160,6 +186,9 @@ impl Command {
             Self::ImportSeats(command) => StreamId::Session(command.session_id),
             Self::JoinQueue(command) => StreamId::Session(command.session_id),
             Self::LeaveQueue(command) => StreamId::Session(command.claim.session_id),
+            Self::ClearQueue(command) => StreamId::Session(command.session_id),
+            Self::RefundOrder(command) => StreamId::Session(command.session_id),
+            Self::RedeemTicket(command) => StreamId::Session(command.session_id),
             Self::AdvanceQueue(command) => StreamId::Session(command.session_id),
             Self::PlaceHold(command) => StreamId::Session(command.session_id),
             Self::ReleaseHold(command) => StreamId::Session(command.session_id),
@@ -189,9 +218,18 @@ impl Command {
             | Self::CreateSession(_)
             | Self::UpdateSession(_)
             | Self::ImportSeats(_)
+            | Self::RefundOrder(_)
+            | Self::RedeemTicket(_)
+            | Self::ClearQueue(_)
             | Self::AdvanceQueue(_) => Class::Release,
             Self::PlaceHold(_) | Self::Checkout(_) => Class::Hold,
-            Self::JoinQueue(_) | Self::LeaveQueue(_) | Self::CreateUser(_) => Class::Queue,
+            Self::JoinQueue(_)
+            | Self::LeaveQueue(_)
+            | Self::CreateUser(_)
+            | Self::Rehash(_)
+            | Self::StartLogin(_)
+            | Self::RotateLogin(_)
+            | Self::EndLogin(_) => Class::Queue,
         }
     }
 }

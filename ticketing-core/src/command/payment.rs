@@ -119,6 +119,8 @@ crate::state_enum! {
         StockGone = "stock_gone",
         /// The hold had expired and its buyer has others since.
         LimitExceeded = "limit_exceeded",
+        /// The organiser gives the order back.
+        Organiser = "organiser",
     }
 }
 

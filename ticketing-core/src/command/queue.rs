@@ -63,6 +63,22 @@ pub struct LeaveQueue {
     pub claim: PlaceClaim,
 }
 
+/// Sends everybody away who waits. Those who are admitted stay.
+#[derive(Debug, Clone)]
+pub struct ClearQueue {
+    /// Who asks.
+    pub caller: Caller,
+    /// Whose waiting room.
+    pub session_id: SessionId,
+}
+
+/// A waiting room was cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleared {
+    /// How many were sent away.
+    pub sent_away: u64,
+}
+
 /// Lets the frontier of a waiting room move on.
 #[derive(Debug, Clone)]
 pub struct AdvanceQueue {

@@ -152,6 +152,7 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
     session.stock.total += added;
     session.stock.available += added;
     check_session(&session)?;
+    let version = context.next_version(session.id)?;
     for new in &command.seats {
         context.snapshot.seats.put(Seat {
             session_id: session.id,
@@ -162,6 +163,7 @@ pub(super) fn import_seats(context: &mut Context<'_>, command: &ImportSeats) -> 
             price: new.price,
             status: SeatStatus::Available,
             hold_id: None,
+            version,
         });
     }
     session.updated_at = context.now;

@@ -1,10 +1,11 @@
 //! What every rule works with.
 
+use super::Rules;
 use crate::{
-    audit::{Action, Actor, AuditKey, Caller, ChainHead, Entry, Stream, StreamId},
+    audit::{Action, Actor, Caller, ChainHead, Entry, Stream, StreamId},
     clock::Timestamp,
     event::EventStatus,
-    hold::Hold,
+    hold::{Hold, HoldChurn},
     ids::{EventId, SessionId},
     seat::{Seat, SeatStatus},
     session::Session,
@@ -38,14 +39,19 @@ pub(super) fn refuse<T, R>(refusal: R) -> Verdict<T, R> {
 pub(super) struct Context<'a> {
     pub(super) snapshot: &'a mut Snapshot,
     pub(super) now: Timestamp,
-    audit_key: &'a AuditKey,
+    rules: &'a Rules,
     events_seen: Vec<(SessionId, EventId)>,
     wanted: Vec<Read>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(snapshot: &'a mut Snapshot, audit_key: &'a AuditKey, now: Timestamp) -> Self {
-        Self { snapshot, now, audit_key, events_seen: Vec::new(), wanted: Vec::new() }
+    pub(super) fn new(snapshot: &'a mut Snapshot, rules: &'a Rules, now: Timestamp) -> Self {
+        Self { snapshot, now, rules, events_seen: Vec::new(), wanted: Vec::new() }
+    }
+
+    /// How many holds of one user may end unpaid before they cool down.
+    pub(super) fn churn(&self) -> Option<HoldChurn> {
+        self.rules.churn
     }
 
     /// Sessions that were looked at, with their events.
@@ -81,6 +87,11 @@ impl<'a> Context<'a> {
         let event = self.snapshot.events.get(&session.event_id)?;
         let public = event.is_some_and(|event| event.status == EventStatus::Published);
         Ok(public.then_some(session))
+    }
+
+    /// The version that a session will have once it is saved: what its changed seats are marked with.
+    pub(super) fn next_version(&self, id: SessionId) -> Result<u64, Missing> {
+        Ok(self.snapshot.sessions.get(&id)?.map_or(0, |session| session.version) + 1)
     }
 
     /// Writes a changed session; answers it as it is now.
@@ -128,7 +139,7 @@ impl<'a> Context<'a> {
         meta: String,
     ) {
         let entry = Entry { at: self.now, caller, action, target: target.to_string(), meta };
-        let record = self.audit_key.append(stream, head, entry);
+        let record = self.rules.audit_key.append(stream, head, entry);
         self.snapshot.add_audit(record);
     }
 
@@ -136,9 +147,10 @@ impl<'a> Context<'a> {
     pub(super) fn set_seats(&mut self, hold: &Hold, status: SeatStatus) -> Result<(), Missing> {
         self.need(hold.wanted.seat_ids().iter().map(|id| Read::Seat(hold.session_id, id.clone())))?;
         let hold_id = (status != SeatStatus::Available).then_some(hold.id);
+        let version = self.next_version(hold.session_id)?;
         for id in hold.wanted.seat_ids() {
             if let Some(seat) = self.snapshot.seats.get(&(hold.session_id, id.clone()))?.cloned() {
-                self.snapshot.seats.put(Seat { status, hold_id, ..seat });
+                self.snapshot.seats.put(Seat { status, hold_id, version, ..seat });
             }
         }
         Ok(())

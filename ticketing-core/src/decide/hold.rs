@@ -27,6 +27,7 @@ pub(super) fn place(context: &mut Context<'_>, command: &PlaceHold) -> Verdict<P
     let amount = price(context, command, &session)?;
     check_sale(context, &session)?;
     let place = check_token(context, command, &session)?;
+    check_churn(context, command)?;
     take_stock(context, command, &mut session)?;
     check_buyer(context, command, &session)?;
 
@@ -45,6 +46,8 @@ pub(super) fn place(context: &mut Context<'_>, command: &PlaceHold) -> Verdict<P
         created_at: context.now,
         expires_at: context.now.plus_seconds(session.hold_ttl_seconds),
         ended_at: None,
+        refunded_at: None,
+        trace: command.caller.span,
     };
     session.stock.available -= i64::from(quantity);
     session.stock.held += i64::from(quantity);
@@ -63,7 +66,8 @@ fn replay(context: &Context<'_>, command: &PlaceHold) -> Verdict<Option<Placed>,
     if hold.request_digest != command.wanted.digest() {
         return refuse(HoldRefusal::KeyReused);
     }
-    let as_answered = Hold { status: HoldStatus::Active, ended_at: None, order_id: None, ..hold.clone() };
+    let as_answered =
+        Hold { status: HoldStatus::Active, ended_at: None, order_id: None, refunded_at: None, ..hold.clone() };
     Ok(Some(Placed { hold: as_answered, replayed: true }))
 }
 
@@ -128,6 +132,19 @@ fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
         Standing::Allowed { .. } => Ok(Some(claim.number)),
         Standing::Waiting { .. } => refuse(HoldRefusal::NotAdmitted),
         Standing::Expired => refuse(HoldRefusal::TokenExpired),
+    }
+}
+
+/// Who takes stock away from others again and again without buying waits for a while.
+fn check_churn(context: &Context<'_>, command: &PlaceHold) -> Verdict<(), HoldRefusal> {
+    let Some(churn) = context.churn() else { return Ok(()) };
+    let holds = context.snapshot.holds_of_user(command.session_id, command.user_id)?;
+    match churn.wait(holds, context.now) {
+        None => Ok(()),
+        Some(wait) => {
+            let seconds = u32::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+            refuse(HoldRefusal::CoolingDown { retry_after_seconds: seconds.max(1) })
+        }
     }
 }
 
@@ -208,6 +225,7 @@ fn check_buyer(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
 /// What a user holds and has bought in `session`.
 pub(super) fn tickets_of(context: &Context<'_>, session: &Session, user: UserId) -> Result<u64, Missing> {
     let holds = context.snapshot.holds_of_user(session.id, user)?;
-    let counted = holds.iter().filter(|hold| hold.is_live(context.now) || hold.status == HoldStatus::Confirmed);
+    let is_bought = |hold: &Hold| hold.status == HoldStatus::Confirmed && hold.refunded_at.is_none();
+    let counted = holds.iter().filter(|hold| hold.is_live(context.now) || is_bought(hold));
     Ok(counted.map(|hold| u64::from(hold.quantity())).sum())
 }

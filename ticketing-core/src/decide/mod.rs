@@ -8,8 +8,10 @@ mod checkout;
 mod context;
 mod expire;
 mod hold;
+mod login;
 mod payment;
 mod queue;
+mod redeem;
 mod refund;
 mod release;
 mod user;
@@ -25,6 +27,7 @@ use crate::{
     audit::{AuditKey, StreamId},
     clock::Timestamp,
     command::{Command, Outcome, QueueTicket},
+    hold::HoldChurn,
     ids::{EventId, SessionId},
     store::{Decision, Missing, Read, Snapshot},
 };
@@ -33,13 +36,20 @@ use crate::{
 #[derive(Debug)]
 pub struct Rules {
     audit_key: AuditKey,
+    churn: Option<HoldChurn>,
     event_of: EventOf,
 }
 
 impl Rules {
     /// Rules that chain the audit log with `audit_key`.
     pub fn new(audit_key: AuditKey) -> Self {
-        Self { audit_key, event_of: EventOf::default() }
+        Self { audit_key, churn: None, event_of: EventOf::default() }
+    }
+
+    /// The same rules, under which a user's holds cool down as `churn` says; `None`: never.
+    #[must_use]
+    pub fn with_hold_churn(self, churn: Option<HoldChurn>) -> Self {
+        Self { churn, ..self }
     }
 
     /// What `commands` are known to need before any of them is looked at.
@@ -82,7 +92,7 @@ impl Rules {
         let mut poisoned = vec![false; commands.len()];
         'again: loop {
             snapshot.reset();
-            let mut context = Context::new(snapshot, &self.audit_key, now);
+            let mut context = Context::new(snapshot, self, now);
             let mut outcomes = Vec::with_capacity(commands.len());
             let mut missing = Vec::new();
             for (index, command) in commands.iter().enumerate() {
@@ -138,6 +148,12 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
     match command {
         Command::CreateUser(c) => reads.push(Read::UserByEmail(c.email.clone())),
         Command::SetRole(c) => reads.push(Read::User(c.user_id)),
+        Command::Rehash(c) => reads.push(Read::User(c.user_id)),
+        Command::StartLogin(c) => reads.push(Read::Login(c.id)),
+        Command::RotateLogin(c) => reads.push(Read::Login(c.id)),
+        Command::EndLogin(c) => reads.push(Read::Login(c.id)),
+        Command::RefundOrder(c) => reads.push(Read::Order(c.session_id, c.order_id)),
+        Command::RedeemTicket(c) => reads.push(Read::Ticket(c.session_id, c.ticket_id)),
         Command::CreateSession(c) => reads.push(Read::Event(c.new.event_id)),
         Command::JoinQueue(c) => reads.push(Read::PlaceOfUser(c.session_id, c.user_id)),
         Command::LeaveQueue(c) => reads.push(Read::Place(c.claim.session_id, c.claim.number)),
@@ -174,6 +190,7 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
         | Command::CreateEvent(_)
         | Command::UpdateEvent(_)
         | Command::UpdateSession(_)
+        | Command::ClearQueue(_)
         | Command::AdvanceQueue(_) => {}
     }
 }
@@ -183,6 +200,10 @@ fn dispatch(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Mis
         Command::BeginLog(_) => Outcome::BeginLog(settled(user::begin_log(context))?),
         Command::CreateUser(c) => Outcome::CreateUser(settled(user::create(context, c))?),
         Command::SetRole(c) => Outcome::SetRole(settled(user::set_role(context, c))?),
+        Command::Rehash(c) => Outcome::Rehash(settled(login::rehash(context, c))?),
+        Command::StartLogin(c) => Outcome::StartLogin(settled(login::start(context, c))?),
+        Command::RotateLogin(c) => Outcome::RotateLogin(settled(login::rotate(context, c))?),
+        Command::EndLogin(c) => Outcome::EndLogin(settled(login::end(context, c))?),
         Command::CreateEvent(c) => Outcome::CreateEvent(settled(catalogue::create_event(context, c))?),
         Command::UpdateEvent(c) => Outcome::UpdateEvent(settled(catalogue::update_event(context, c))?),
         Command::CreateSession(c) => Outcome::CreateSession(settled(catalogue::create_session(context, c))?),
@@ -190,6 +211,7 @@ fn dispatch(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Mis
         Command::ImportSeats(c) => Outcome::ImportSeats(settled(catalogue::import_seats(context, c))?),
         Command::JoinQueue(c) => Outcome::JoinQueue(settled(queue::join(context, c))?),
         Command::LeaveQueue(c) => Outcome::LeaveQueue(settled(queue::leave(context, c))?),
+        Command::ClearQueue(c) => Outcome::ClearQueue(settled(queue::clear(context, c))?),
         Command::AdvanceQueue(c) => Outcome::AdvanceQueue(settled(queue::advance(context, c))?),
         Command::PlaceHold(c) => Outcome::PlaceHold(settled(hold::place(context, c))?),
         Command::ReleaseHold(c) => Outcome::ReleaseHold(settled(release::release(context, c))?),
@@ -197,6 +219,8 @@ fn dispatch(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Mis
         Command::Checkout(c) => Outcome::Checkout(settled(checkout::checkout(context, c))?),
         Command::RecordGatewaySession(c) => Outcome::RecordGatewaySession(settled(checkout::record(context, c))?),
         Command::SettlePayment(c) => Outcome::SettlePayment(settled(payment::settle(context, c))?),
+        Command::RefundOrder(c) => Outcome::RefundOrder(settled(refund::order(context, c))?),
+        Command::RedeemTicket(c) => Outcome::RedeemTicket(settled(redeem::redeem(context, c))?),
         Command::KeepCallback(c) => Outcome::KeepCallback(settled(payment::keep(context, c))?),
         Command::LeaseOutbox(c) => Outcome::LeaseOutbox(settled(refund::lease(context, c))?),
         Command::CompleteOutbox(c) => Outcome::CompleteOutbox(settled(refund::complete(context, c))?),

@@ -185,6 +185,7 @@ fn sell(context: &mut Context<'_>, command: &SettlePayment, purchase: &mut Purch
             seat_id: hold.wanted.seat_ids().get(ordinal as usize).cloned(),
             status: TicketStatus::Valid,
             issued_at: context.now,
+            redemption: None,
         });
     }
     let meta = format!(r#"{{"order":"{}","hold":"{}","tickets":{}}}"#, order.id, hold.id, hold.quantity());

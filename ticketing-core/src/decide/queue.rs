@@ -2,7 +2,9 @@
 
 use super::context::{Context, Verdict, refuse};
 use crate::{
-    command::{AdvanceQueue, Advanced, JoinQueue, Joined, LeaveQueue, Never, QueueRefusal},
+    audit::Action,
+    clock::Timestamp,
+    command::{AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, Never, QueueRefusal},
     session::{SaleStatus, Session},
     store::Missing,
     waiting_room::{Place, PlaceState, Room, Standing, admission},
@@ -25,9 +27,9 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
         }
     }
     match session.sale_at(at) {
-        SaleStatus::Scheduled => return refuse(QueueRefusal::NotOnSale),
+        SaleStatus::Scheduled if !session.pre_queue_at(at) => return refuse(QueueRefusal::NotOnSale),
         SaleStatus::Closed => return refuse(QueueRefusal::SaleClosed),
-        SaleStatus::Open | SaleStatus::Paused => {}
+        SaleStatus::Scheduled | SaleStatus::Open | SaleStatus::Paused => {}
     }
     if !in_stock(&session) {
         return refuse(QueueRefusal::SoldOut);
@@ -46,7 +48,7 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
         admission::give_up(&mut room, &place);
         context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
     }
-    let place = admission::join(&mut room, &policy, command.user_id, at);
+    let place = admission::join(&mut room, &policy, command.user_id, session.sale_at(at) == SaleStatus::Open, at);
     context.snapshot.add_place(place);
     context.snapshot.rooms.put(room.clone());
     Ok(Joined { place, room, policy, existing: false, at })
@@ -72,7 +74,7 @@ pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verd
     let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
     let nothing = Advanced { admitted: 0, more: false };
     let (Some(session), Some(mut room)) = (session, room) else { return Ok(nothing) };
-    let may_admit = in_stock(&session) && admission::may_admit(&room, &session.queue, context.now);
+    let may_admit = admits(&session, context.now) && admission::may_admit(&room, &session.queue, context.now);
     if !may_admit && !somebody_is_over(context, &session, &room)? {
         return Ok(nothing);
     }
@@ -96,7 +98,7 @@ fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Re
     let waiting = context.snapshot.places(session.id, room.head(), 1)?;
     // A place that was given up is passed by on the way, but not while nobody is admitted.
     let is_passed =
-        |place: &Place| place.state != PlaceState::In && (in_stock(session) || place.number <= room.frontier);
+        |place: &Place| place.state != PlaceState::In && (admits(session, context.now) || place.number <= room.frontier);
     Ok(admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place)))
 }
 
@@ -105,11 +107,31 @@ fn step(context: &mut Context<'_>, session: &Session, room: &mut Room) -> Result
     let limit = admission::PLACES_PER_STEP;
     let admitted = context.snapshot.places(session.id, room.window_ended_through, limit)?;
     let line = context.snapshot.places(session.id, room.head(), limit)?;
-    let step = admission::advance(room, &session.queue, &admitted, &line, in_stock(session), context.now);
+    let step = admission::advance(room, &session.queue, &admitted, &line, admits(session, context.now), context.now);
     for ended in &step.wait_ended {
         context.snapshot.places.put(*ended);
     }
     Ok(step)
+}
+
+/// Sends everybody away who waits.
+pub(super) fn clear(context: &mut Context<'_>, command: &ClearQueue) -> Verdict<Cleared, QueueRefusal> {
+    let session = context.session(command.session_id)?;
+    let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
+    let (Some(mut session), Some(mut room)) = (session, room) else { return refuse(QueueRefusal::SessionNotFound) };
+    let sent_away = admission::clear(&mut room);
+    if sent_away > 0 {
+        let meta = format!(r#"{{"sentAway":{sent_away}}}"#);
+        context.audit(&mut session, command.caller, Action::QueueCleared, command.session_id, meta);
+        context.save(session);
+        context.snapshot.rooms.put(room);
+    }
+    Ok(Cleared { sent_away })
+}
+
+/// Whether those who wait may be admitted: there is something to buy, or may be again, and it is on sale.
+fn admits(session: &Session, now: Timestamp) -> bool {
+    in_stock(session) && session.sale_at(now) == SaleStatus::Open
 }
 
 fn in_stock(session: &Session) -> bool {

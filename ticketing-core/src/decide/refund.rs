@@ -3,11 +3,17 @@
 use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::Action,
-    command::{CompleteOutbox, LeaseOutbox, Never, PaymentRefusal},
+    command::{
+        CompleteOutbox, LeaseOutbox, Never, PaymentRefusal, RefundOrder, RefundReason, RefundRefusal, Refunded,
+    },
+    hold::Hold,
     ids::OutboxId,
     order::{Order, OrderStatus},
     outbox::{LEASE, OutboxMessage, OutboxStatus, backoff, refund_key},
     payment::{Payment, PaymentStatus},
+    seat::SeatStatus,
+    store::Read,
+    ticket::{Ticket, TicketStatus, ticket_id},
 };
 
 /// Puts the refund of `payment` into the outbox.
@@ -24,6 +30,56 @@ pub(super) fn request(context: &mut Context<'_>, payment: &Payment, id: OutboxId
         created_at: context.now,
         done_at: None,
     });
+}
+
+/// Gives a paid order back: its tickets are revoked and its stock is for sale again at once, the money
+/// follows through the outbox.
+pub(super) fn order(context: &mut Context<'_>, command: &RefundOrder) -> Verdict<Refunded, RefundRefusal> {
+    let order = context.snapshot.orders.get(&(command.session_id, command.order_id))?.cloned();
+    let (Some(order), Some(mut session)) = (order, context.session(command.session_id)?) else {
+        return refuse(RefundRefusal::OrderNotFound);
+    };
+    let ids: Vec<_> = (0..order.wanted.quantity()).map(|ordinal| ticket_id(order.id, ordinal)).collect();
+    context.need(
+        (ids.iter().map(|id| Read::Ticket(session.id, *id)))
+            .chain([Read::Payment(session.id, order.payment_id), Read::Hold(session.id, order.hold_id)])
+            .chain(order.wanted.seat_ids().iter().map(|seat| Read::Seat(session.id, seat.clone()))),
+    )?;
+    let payment = context.snapshot.payments.get(&(session.id, order.payment_id))?.cloned();
+    let hold = context.snapshot.holds.get(&(session.id, order.hold_id))?.cloned();
+    let (Some(payment), Some(hold)) = (payment, hold) else { return refuse(RefundRefusal::OrderNotFound) };
+    match order.status {
+        OrderStatus::Refunded => return Ok(Refunded { order, payment, existing: true }),
+        OrderStatus::Pending | OrderStatus::Cancelled => {
+            return refuse(RefundRefusal::NotPaid { status: order.status });
+        }
+        OrderStatus::Paid => {}
+    }
+    let mut tickets = Vec::with_capacity(ids.len());
+    for id in ids {
+        tickets.extend(context.snapshot.tickets.get(&(session.id, id))?.cloned());
+    }
+    let used: Vec<_> = tickets.iter().filter(|ticket| ticket.status == TicketStatus::Used).collect();
+    if !used.is_empty() {
+        return refuse(RefundRefusal::TicketUsed { ticket_ids: used.iter().map(|ticket| ticket.id).collect() });
+    }
+    for ticket in tickets {
+        context.snapshot.tickets.put(Ticket { status: TicketStatus::Revoked, ..ticket });
+    }
+    context.set_seats(&hold, SeatStatus::Available)?;
+    let quantity = i64::from(order.wanted.quantity());
+    session.stock.sold -= quantity;
+    session.stock.available += quantity;
+    request(context, &payment, command.outbox_id);
+    let meta = format!(r#"{{"order":"{}","reason":"{}"}}"#, order.id, RefundReason::Organiser);
+    context.audit(&mut session, command.caller, Action::RefundRequested, payment.id, meta);
+    context.save(session);
+    context.snapshot.holds.put(Hold { refunded_at: Some(context.now), ..hold });
+    let order = Order { status: OrderStatus::Refunded, updated_at: context.now, ..order };
+    let payment = Payment { status: PaymentStatus::RefundPending, updated_at: context.now, ..payment };
+    context.snapshot.orders.put(order.clone());
+    context.snapshot.payments.put(payment.clone());
+    Ok(Refunded { order, payment, existing: false })
 }
 
 /// Gives a due message to one worker, for as long as a delivery may take.
@@ -63,10 +119,6 @@ pub(super) fn complete(context: &mut Context<'_>, command: &CompleteOutbox) -> V
                 last_error: None,
                 ..message
             });
-            if order.status == OrderStatus::Paid {
-                let refunded = Order { status: OrderStatus::Refunded, updated_at: context.now, ..order };
-                context.snapshot.orders.put(refunded);
-            }
             let refunded = Payment { status: PaymentStatus::Refunded, updated_at: context.now, ..payment };
             context.snapshot.payments.put(refunded);
             PaymentStatus::Refunded

@@ -1,10 +1,14 @@
 //! The public face: [`Ticketing`].
 
+mod audit;
 mod catalogue;
+mod checkin;
 mod error;
+mod logins;
 mod payments;
 mod queue;
 mod reconcile;
+mod refunds;
 mod sales;
 mod shown;
 mod workers;
@@ -14,7 +18,9 @@ use std::sync::Arc;
 use self::shown::Shown;
 pub use self::{
     catalogue::{NewEvent, NewUser},
+    checkin::RedeemRequest,
     error::{EngineError, QueueStatusRefusal},
+    logins::{LoginToken, Refreshed},
     payments::{CallbackOutcome, CheckoutRequest, OpenCheckout},
     queue::{QueueState, QueueStatus},
     reconcile::{NAMED_MAX, PAGES_MAX, ReconcileReport},
@@ -31,7 +37,9 @@ use crate::{
     ids::{IdGen, RandomIds},
     payment::gateway::PaymentGateway,
     store::{Backend, Queries, QueueView, StoreError},
+    hold::HoldChurn,
     ticket::{Ticket, qr::TicketSigner},
+    user::login::RefreshKey,
     verify::{OtherKey, Report, check_key},
     waiting_room::token::TokenKey,
 };
@@ -45,6 +53,10 @@ pub struct Keys {
     pub queue_token: TokenKey,
     /// Signs tickets.
     pub ticket_signer: Arc<TicketSigner>,
+    /// Public keys of signers before it, whose tickets still admit.
+    pub ticket_keys_previous: Vec<[u8; 32]>,
+    /// Derives refresh tokens.
+    pub refresh: RefreshKey,
 }
 
 impl Keys {
@@ -54,7 +66,16 @@ impl Keys {
             audit: AuditKey::new(audit),
             queue_token: TokenKey::new(queue_token),
             ticket_signer: Arc::new(TicketSigner::from_seed(ticket_seed)),
+            ticket_keys_previous: Vec::new(),
+            refresh: RefreshKey::derived_from(queue_token),
         }
+    }
+
+    /// The same keys, by which tickets signed with the key of `seed` still admit.
+    #[must_use]
+    pub fn with_previous_ticket_seed(mut self, seed: &[u8; 32]) -> Self {
+        self.ticket_keys_previous.push(TicketSigner::from_seed(seed).public_key());
+        self
     }
 }
 
@@ -90,6 +111,7 @@ pub struct Builder {
     ids: Arc<dyn IdGen>,
     spawn: Option<Arc<dyn Spawn>>,
     batches: BatchSettings,
+    churn: Option<HoldChurn>,
 }
 
 impl Builder {
@@ -121,6 +143,14 @@ impl Builder {
         self
     }
 
+    /// How many holds of a user in a session may end unpaid before the next must wait; `None`, as unless
+    /// said otherwise: any number.
+    #[must_use]
+    pub fn hold_churn(mut self, churn: Option<HoldChurn>) -> Self {
+        self.churn = churn;
+        self
+    }
+
     /// Starts the lanes. Housekeeping starts with [`Ticketing::start_workers`], or is driven by
     /// [`Ticketing::tick`].
     ///
@@ -128,7 +158,7 @@ impl Builder {
     /// Without [`Builder::spawn`], outside of a tokio runtime.
     pub fn build(self) -> Ticketing {
         let spawn = self.spawn.unwrap_or_else(|| Arc::new(TokioSpawn::current()));
-        let rules = Arc::new(Rules::new(self.keys.audit.clone()));
+        let rules = Arc::new(Rules::new(self.keys.audit.clone()).with_hold_churn(self.churn));
         let batcher = Batcher::start(
             Arc::clone(&self.store) as _,
             rules,
@@ -164,6 +194,7 @@ impl Ticketing {
             ids: Arc::new(RandomIds::new()),
             spawn: None,
             batches: BatchSettings::default(),
+            churn: None,
         }
     }
 
@@ -180,6 +211,12 @@ impl Ticketing {
     /// The string in a ticket's QR code.
     pub fn ticket_code(&self, ticket: &Ticket) -> String {
         self.inner.keys.ticket_signer.sign(ticket)
+    }
+
+    /// The public keys by which tickets admit, the one that signs first.
+    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
+        let keys = &self.inner.keys;
+        std::iter::once(keys.ticket_signer.public_key()).chain(keys.ticket_keys_previous.iter().copied()).collect()
     }
 
     /// Who signs tickets.

@@ -4,7 +4,7 @@ use super::{EngineError, QueueStatusRefusal, Ticketing};
 use crate::{
     audit::{Actor, Caller},
     clock::Timestamp,
-    command::{JoinQueue, LeaveQueue, QueueRefusal},
+    command::{ClearQueue, JoinQueue, LeaveQueue, QueueRefusal},
     ids::{SessionId, UserId},
     state_enum,
     waiting_room::{PlaceState, QueuePolicy, Standing, token::PlaceClaim},
@@ -123,6 +123,19 @@ impl Ticketing {
             Ok(()) => Ok(()),
             Err(never) => match never {},
         }
+    }
+
+    /// Sends away everybody who waits in a session's waiting room; who is admitted stays. Answers how many
+    /// that were. They may come again, at the end of the line.
+    ///
+    /// # Errors
+    /// [`QueueRefusal::SessionNotFound`], or the engine's own.
+    pub async fn clear_queue(
+        &self,
+        caller: Caller,
+        session_id: SessionId,
+    ) -> Result<u64, EngineError<QueueRefusal>> {
+        Ok(self.ask(ClearQueue { caller, session_id }).await?.sent_away)
     }
 
     /// The session whose waiting room signed `token`; `None` when nobody here did. Whether the place

@@ -136,6 +136,15 @@ pub struct OrderFilter {
     pub status: Option<OrderStatus>,
 }
 
+impl OrderFilter {
+    /// Whether `order` is among those wanted.
+    pub fn matches(&self, order: &Order) -> bool {
+        self.session_id.is_none_or(|session| order.session_id == session)
+            && self.user_id.is_none_or(|user| order.user_id == user)
+            && self.status.is_none_or(|status| order.status == status)
+    }
+}
+
 /// Which records of the audit log to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -156,6 +165,52 @@ impl AuditFilter {
         self.stream.is_none_or(|stream| record.stream == stream)
             && self.target.as_ref().is_none_or(|target| record.target == *target)
             && self.actor.is_none_or(|actor| record.actor == actor)
+    }
+}
+
+/// Where a page of the audit log ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditCursor {
+    /// In which chain.
+    pub stream: StreamId,
+    /// At which record.
+    pub seq: u64,
+}
+
+/// The text is no cursor of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of the audit log")]
+pub struct AuditCursorError;
+
+impl fmt::Display for AuditCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.stream, self.seq)
+    }
+}
+
+impl std::str::FromStr for AuditCursor {
+    type Err = AuditCursorError;
+
+    fn from_str(text: &str) -> Result<Self, AuditCursorError> {
+        let (stream, seq) = text.rsplit_once(':').ok_or(AuditCursorError)?;
+        let stream = stream.parse().map_err(|_| AuditCursorError)?;
+        Ok(Self { stream, seq: seq.parse().map_err(|_| AuditCursorError)? })
+    }
+}
+
+impl AuditCursor {
+    /// The place of `record`: what comes next is behind it.
+    pub fn behind(record: &AuditRecord) -> Self {
+        Self { stream: record.stream, seq: record.seq }
+    }
+
+    /// The cursor of `page`, if it has one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its cursor is another list's.
+    pub fn of(page: &PageRequest) -> Result<Option<Self>, StoreError> {
+        let foreign = |error| StoreError::Conflict { detail: format!("not a cursor of this list: {error}") };
+        page.after.as_deref().map(|text| text.parse().map_err(foreign)).transpose()
     }
 }
 
@@ -304,9 +359,9 @@ pub trait Queries: Send + Sync + fmt::Debug {
     /// An audit chain from record `from` on, in order, at most `limit`.
     fn audit(&self, stream: StreamId, from: u64, limit: u32) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
 
-    /// Records of the audit log that fit `filter`, by stream (as text), then by number. At most
-    /// [`AuditFilter::SCAN_MAX`] records are looked at for one page: a page may be short, even empty,
-    /// and still tell where the next one starts.
+    /// Records of the audit log that fit `filter`: chain after chain, in an order of the store's own, and
+    /// within each by number. At most [`AuditFilter::SCAN_MAX`] records are looked at for one page: a page
+    /// may be short, even empty, and still tell where the next one starts, by an [`AuditCursor`].
     fn audit_records(
         &self,
         filter: AuditFilter,

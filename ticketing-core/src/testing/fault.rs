@@ -14,19 +14,19 @@ use crate::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{BatchId, CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{BatchId, CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
-        Backend, BatchHeader, BatchOutcome, CallbackToMatch, Changes, Decide, Decision, Durability, HoldFilter, Ledger,
-        Page, PageRequest, Queries, QueueView, Receipt, Schema, SchemaVersion, SessionView, Store, StoreError,
+        AuditFilter, Backend, BatchHeader, BatchOutcome, CallbackToMatch, Changes, Decide, Decision, Durability, HoldFilter, Ledger,
+        OrderFilter, Page, PageRequest, Queries, QueueView, Receipt, Schema, SchemaVersion, SessionView, Store, StoreError,
         TicketView,
     },
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::Place,
 };
 
@@ -365,10 +365,12 @@ impl Queries for FaultStore {
         events(status: Option<EventStatus>, page: PageRequest) -> Page<Event>;
         session(id: SessionId) -> Option<SessionView>;
         sessions(event: Option<EventId>, page: PageRequest) -> Page<SessionView>;
-        seats(session: SessionId) -> Option<(Session, Vec<Seat>)>;
+        seats(session: SessionId, since: Option<u64>) -> Option<(Session, Vec<Seat>)>;
         hold(id: HoldId) -> Option<Hold>;
         holds(filter: HoldFilter, page: PageRequest) -> Page<Hold>;
         order(id: OrderId) -> Option<Order>;
+        orders(filter: OrderFilter, page: PageRequest) -> Page<Order>;
+        login(id: LoginId) -> Option<Login>;
         orders_of_user(user: UserId, page: PageRequest) -> Page<Order>;
         payment(id: PaymentId) -> Option<Payment>;
         payment_by_gateway(name: GatewayPaymentId) -> Option<Payment>;
@@ -383,6 +385,7 @@ impl Queries for FaultStore {
         callbacks_to_match(after: Option<CallbackId>, limit: u32) -> Vec<CallbackToMatch>;
         callbacks_unmatched(page: PageRequest) -> Page<Callback>;
         audit(stream: StreamId, from: u64, limit: u32) -> Vec<AuditRecord>;
+        audit_records(filter: AuditFilter, page: PageRequest) -> Page<AuditRecord>;
         chain(stream: StreamId) -> (ChainHead, Vec<AuditRecord>);
         ledger(session: SessionId) -> Option<Ledger>;
     }

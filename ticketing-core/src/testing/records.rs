@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use super::{SimClock, TestGateway, harness::PRICE};
 use crate::{
-    audit::{Action, Actor, AuditRecord, ChainHead, ChainMac, Stream, StreamId, TraceId},
+    audit::{Action, Actor, AuditRecord, ChainHead, ChainMac, Stream, StreamId, TraceContext, TraceId},
     clock::Timestamp,
     command::NewSeat,
     event::{Event, EventStatus},
     hold::{Hold, HoldStatus, Wanted},
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     money::{Currency, Money},
     order::{Order, OrderStatus},
     outbox::{OutboxMessage, OutboxStatus, refund_key},
@@ -17,8 +17,12 @@ use crate::{
     seat::{Seat, SeatStatus},
     session::{SaleStatus, Session, SessionKind, Stock},
     store::Snapshot,
-    ticket::{Ticket, TicketStatus},
-    user::{Role, User, password::PasswordHash},
+    ticket::{Redemption, Ticket, TicketStatus},
+    user::{
+        Role, User,
+        login::{Login, TokenHash},
+        password::PasswordHash,
+    },
     waiting_room::{Admission, Place, PlaceState, QueueMode, QueuePolicy, Room},
 };
 
@@ -103,6 +107,7 @@ pub fn session(n: u32, event: u32) -> Session {
             wait_ttl_seconds: Some(13),
             admit_ttl_seconds: Some(14),
             max_length: Some(15),
+            pre_queue_seconds: Some(16),
         },
         version: 3,
         created_at: at(n),
@@ -150,6 +155,7 @@ pub fn seat(session: u32, label: &str, hold: Option<u32>) -> Seat {
         price: Some(PRICE),
         status: if hold.is_some() { SeatStatus::Hold } else { SeatStatus::Available },
         hold_id: hold.map(|hold| id!(HoldId, hold)),
+        version: 7,
     }
 }
 
@@ -170,6 +176,8 @@ pub fn hold(n: u32, session: u32) -> Hold {
         created_at: at(n),
         expires_at: at(n + 120),
         ended_at: None,
+        refunded_at: Some(at(n + 300)),
+        trace: Some(trace(n)),
     }
 }
 
@@ -187,6 +195,7 @@ pub fn order(n: u32, session: u32) -> Order {
         created_at: at(n),
         updated_at: at(n + 1),
         paid_at: Some(at(n + 2)),
+        trace: Some(trace(n + 1)),
     }
 }
 
@@ -256,7 +265,33 @@ pub fn ticket(n: u32, order: u32, session: u32, event: u32) -> Ticket {
         seat_id: Some(format!("T{n}").parse().expect("this is a label")),
         status: TicketStatus::Used,
         issued_at: at(n),
+        redemption: Some(Redemption {
+            at: at(n + 500),
+            by: Actor::User(id!(UserId, n)),
+            nonce: format!("scan-{n}").parse().expect("this is a nonce"),
+        }),
     }
+}
+
+/// The `n`-th login, of the `n`-th user.
+pub fn login(n: u32) -> Login {
+    let hash = |byte: u32| TokenHash([u8::try_from(byte % 256).unwrap_or(0); 32]);
+    Login {
+        id: id!(LoginId, n),
+        user_id: id!(UserId, n),
+        current: hash(n),
+        previous: Some(hash(n + 1)),
+        rotated_at: at(n + 1),
+        created_at: at(n),
+        expires_at: at(n + 1_000),
+        ended_at: Some(at(n + 2)),
+    }
+}
+
+/// The `n`-th span of some trace.
+fn trace(n: u32) -> TraceContext {
+    let trace_id = TraceId(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
+    TraceContext { trace_id, span_id: u64::from(n) + 1, sampled: n % 2 == 0 }
 }
 
 /// The record `seq` of a chain.

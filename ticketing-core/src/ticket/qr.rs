@@ -112,6 +112,29 @@ impl TicketSigner {
     }
 }
 
+/// The public key `public_key` and its name; `None`: the bytes are no Ed25519 public key.
+pub fn key_id_of(public_key: &[u8; 32]) -> Option<KeyId> {
+    VerifyingKey::from_bytes(public_key).ok().map(|key| KeyId::of(&key))
+}
+
+/// Checks a code with whichever of `public_keys` it names: for as long as tickets of an older key are
+/// about, that key is among them.
+///
+/// # Errors
+/// [`QrError`] when it is not a code, or was signed with none of them.
+pub fn verify_with<'a>(code: &str, public_keys: impl IntoIterator<Item = &'a [u8; 32]>) -> Result<QrClaims, QrError> {
+    let named = named_key(code).ok_or(QrError::Malformed)?;
+    let key = public_keys.into_iter().find(|key| key_id_of(key) == Some(named));
+    verify(code, key.ok_or(QrError::Forged)?)
+}
+
+/// The name of the key that a code says it was signed with.
+fn named_key(code: &str) -> Option<KeyId> {
+    let payload = URL_SAFE_NO_PAD.decode(code.split('.').nth(1)?).ok()?;
+    let id = payload.get(1..1 + KeyId::LEN)?;
+    Some(KeyId(id.try_into().ok()?))
+}
+
 /// Checks a code with a public key alone.
 ///
 /// # Errors
@@ -162,6 +185,7 @@ mod tests {
             seat_id: seat.map(|label| label.parse().unwrap()),
             status: TicketStatus::Valid,
             issued_at: Timestamp::from_micros(0),
+            redemption: None,
         }
     }
 
@@ -175,6 +199,20 @@ mod tests {
                 (claims.ticket_id, claims.session_id, claims.seat_id),
                 (ticket.id, ticket.session_id, ticket.seat_id)
             );
+        }
+    }
+
+    #[test]
+    fn a_code_is_checked_with_the_key_it_names_among_several() {
+        let (old, new) = (TicketSigner::from_seed(&[7; 32]), TicketSigner::from_seed(&[8; 32]));
+        let both = [new.public_key(), old.public_key()];
+        for signer in [&old, &new] {
+            assert!(verify_with(&signer.sign(&ticket(Some("A1"))), &both).is_ok());
+        }
+        let foreign = TicketSigner::from_seed(&[9; 32]).sign(&ticket(None));
+        assert_eq!(verify_with(&foreign, &both), Err(QrError::Forged));
+        for bad in ["", "TKT1", "TKT1.a.b", "TKT1.AAAA.AAAA"] {
+            assert_eq!(verify_with(bad, &both), Err(QrError::Malformed), "{bad}");
         }
     }
 

@@ -140,6 +140,10 @@ impl Checker<'_> {
             });
         }
         for hold in &self.ledger.holds {
+            let refunded = self.is_refunded(hold);
+            self.require(refunded == hold.refunded_at.is_some(), "I3", hold.id, || {
+                format!("was given back at {:?}, and its order {}", hold.refunded_at, if refunded { "was" } else { "was not" })
+            });
             let known = hold.order_id.is_none_or(|order| self.orders.contains_key(&order));
             self.require(known, "I3", hold.id, || "names an order that does not exist".to_owned());
             let ordered = hold.status != HoldStatus::Confirmed || hold.order_id.is_some();
@@ -175,6 +179,10 @@ impl Checker<'_> {
         let mut ids = BTreeSet::new();
         for ticket in &self.ledger.tickets {
             self.require(ids.insert(ticket.id), "I5", ticket.id, || "exists twice".to_owned());
+            let used = ticket.status == TicketStatus::Used;
+            self.require(used == ticket.redemption.is_some(), "I5", ticket.id, || {
+                format!("is {} and its redemption is {:?}", ticket.status, ticket.redemption)
+            });
             let known = self.orders.contains_key(&ticket.order_id);
             self.require(known, "I5", ticket.id, || "belongs to no order".to_owned());
             *valid.entry(ticket.order_id).or_default() += usize::from(ticket.status != TicketStatus::Revoked);
@@ -198,7 +206,7 @@ impl Checker<'_> {
                     matches!(order, Some(OrderStatus::Pending | OrderStatus::Cancelled))
                 }
                 PaymentStatus::Succeeded => order == Some(OrderStatus::Paid),
-                PaymentStatus::RefundPending => matches!(order, Some(OrderStatus::Paid | OrderStatus::Cancelled)),
+                PaymentStatus::RefundPending => matches!(order, Some(OrderStatus::Refunded | OrderStatus::Cancelled)),
                 PaymentStatus::Refunded => matches!(order, Some(OrderStatus::Refunded | OrderStatus::Cancelled)),
             };
             self.require(fits, "I6", payment.id, || format!("is {} and its order is {order:?}", payment.status));
@@ -263,11 +271,18 @@ impl Checker<'_> {
             ));
         }
         for payment in &self.ledger.payments {
-            let sold = matches!(payment.status, PaymentStatus::Succeeded);
-            if sold {
-                let found = times(&payment.id, Action::PaymentSucceeded);
-                expected.push((payment.id.to_string(), Action::PaymentSucceeded, 1, found));
+            let order = self.orders.get(&payment.order_id).map(|order| order.status);
+            let sold = matches!(order, Some(OrderStatus::Paid | OrderStatus::Refunded));
+            let returned = matches!(payment.status, PaymentStatus::RefundPending | PaymentStatus::Refunded);
+            for (action, count) in
+                [(Action::PaymentSucceeded, u32::from(sold)), (Action::RefundRequested, u32::from(returned))]
+            {
+                expected.push((payment.id.to_string(), action, count, times(&payment.id, action)));
             }
+        }
+        for ticket in &self.ledger.tickets {
+            let used = u32::from(ticket.status == TicketStatus::Used);
+            expected.push((ticket.id.to_string(), Action::TicketRedeemed, used, times(&ticket.id, Action::TicketRedeemed)));
         }
         for (target, action, expected, found) in expected {
             self.require(expected == found, "I14", target, || {

@@ -9,11 +9,17 @@ use crate::{
 pub const PLACES_PER_STEP: u32 = 4_096;
 
 /// A new place at the end of `room`'s line, admitted at once if the policy lets everyone in and
-/// nobody waits.
-pub fn join(room: &mut Room, policy: &QueuePolicy, user_id: crate::ids::UserId, now: Timestamp) -> Place {
+/// nobody waits, and the session is `on_sale`.
+pub fn join(
+    room: &mut Room,
+    policy: &QueuePolicy,
+    user_id: crate::ids::UserId,
+    on_sale: bool,
+    now: Timestamp,
+) -> Place {
     let number = room.next;
     room.next += 1;
-    let admitted_at_once = policy.admits_at_once() && room.waiting == 0;
+    let admitted_at_once = on_sale && policy.admits_at_once() && room.waiting == 0;
     if admitted_at_once {
         room.frontier = number;
         room.active += 1;
@@ -33,6 +39,12 @@ pub fn give_up(room: &mut Room, place: &Place) {
     } else if place.number > room.window_ended_through && place.number <= room.frontier {
         room.active = room.active.saturating_sub(1);
     }
+}
+
+/// Sends everybody away who waits; answers how many that were.
+pub fn clear(room: &mut Room) -> u64 {
+    room.wait_ended_through = room.wait_ended_through.max(room.next - 1);
+    std::mem::take(&mut room.waiting)
 }
 
 /// What one step of admission did.
@@ -210,7 +222,7 @@ mod tests {
         }
 
         fn join(&mut self, person: u128, now: Timestamp) -> Place {
-            let place = join(&mut self.room, &self.policy, UserId::from_uuid(Uuid::from_u128(person)), now);
+            let place = join(&mut self.room, &self.policy, UserId::from_uuid(Uuid::from_u128(person)), true, now);
             self.places.push(place);
             place
         }

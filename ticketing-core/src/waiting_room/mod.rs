@@ -128,7 +128,7 @@ pub struct Room {
     pub log: Vec<Admission>,
     /// Admissions up to this instant are used up, as far as the rate is concerned.
     pub credited_until: Timestamp,
-    /// Waiting places through here are marked, if their wait has ended.
+    /// Waiting places through here have had their wait, or were sent away.
     pub wait_ended_through: u64,
     /// Admitted places through here no longer count as active.
     pub window_ended_through: u64,
@@ -190,7 +190,8 @@ impl Room {
         let running = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
         if number > self.frontier && !admitted_at_once {
             let until = policy.wait_ttl_seconds.map(|ttl| issued_at.plus_seconds(ttl));
-            return if running(until) { Standing::Waiting { until } } else { Standing::Expired };
+            let sent_away = number <= self.wait_ended_through;
+            return if !sent_away && running(until) { Standing::Waiting { until } } else { Standing::Expired };
         }
         let Some(ttl) = policy.admit_ttl_seconds else { return Standing::Allowed { until: None } };
         let admitted_at = if admitted_at_once {

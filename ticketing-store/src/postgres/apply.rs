@@ -27,6 +27,7 @@ pub(super) fn writes(changes: &Changes) -> Vec<Query> {
         callbacks,
         outbox,
         tickets,
+        logins,
         audit,
     } = changes;
     let mut writes = Writes::default();
@@ -42,7 +43,8 @@ pub(super) fn writes(changes: &Changes) -> Vec<Query> {
     writes.split(payments);
     writes.split(callbacks);
     writes.split(outbox);
-    writes.insert(tickets.iter());
+    writes.split(tickets);
+    writes.split(logins);
     writes.insert(audit.iter());
     writes.updates.into_iter().chain(writes.inserts).collect()
 }

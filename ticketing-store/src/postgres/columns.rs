@@ -9,7 +9,7 @@ use ticketing_core::{
     audit::{ChainHead, ChainMac},
     clock::Timestamp,
     hold::Wanted,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     money::Money,
     store::StoreError,
 };
@@ -39,7 +39,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(UserId, EventId, SessionId, HoldId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
+ids!(UserId, EventId, SessionId, HoldId, LoginId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
 
 /// A time as Postgres counts it: microseconds since the year 2000.
 #[derive(Debug, Clone, Copy)]

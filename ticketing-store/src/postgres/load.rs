@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ticketing_core::{
     audit::StreamId,
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     seat::SeatId,
     store::{Read, Record, Snapshot, StoreError, Table},
     user::{Email, User},
@@ -17,8 +17,8 @@ use super::{
     columns::{Array, Id, int},
     flight::{Param, Query, params},
     tables::{
-        Stored, callbacks, events, holds, orders, outbox, payments, places, records, rooms, seats, sessions, streams,
-        users,
+        Stored, callbacks, events, holds, logins, orders, outbox, payments, places, records, rooms, seats, sessions,
+        streams, tickets, users,
     },
 };
 
@@ -68,6 +68,8 @@ fn stream_of(read: &Read) -> Option<StreamId> {
         | Read::Hold(..)
         | Read::HoldsOfUser(..)
         | Read::EarliestHolds { .. }
+        | Read::Ticket(..)
+        | Read::Login(_)
         | Read::Order(..)
         | Read::Payment(..)
         | Read::Callback(_)
@@ -95,6 +97,8 @@ pub(super) fn reads(reads: &[Read], locked: &[StreamId]) -> Vec<Load> {
             Read::Seat(session, seat) => keys.seats.push((*session, seat.clone())),
             Read::Hold(session, id) => keys.holds.push((*session, *id)),
             Read::HoldsOfUser(session, user) => keys.holds_of.push((*session, *user)),
+            Read::Ticket(session, id) => keys.tickets.push((*session, *id)),
+            Read::Login(id) => keys.logins.push(*id),
             Read::Order(session, id) => keys.orders.push((*session, *id)),
             Read::Payment(session, id) => keys.payments.push((*session, *id)),
             Read::Callback(id) => keys.callbacks.push(*id),
@@ -121,6 +125,8 @@ struct Keys {
     seats: Vec<(SessionId, SeatId)>,
     holds: Vec<(SessionId, HoldId)>,
     holds_of: Vec<(SessionId, UserId)>,
+    tickets: Vec<(SessionId, TicketId)>,
+    logins: Vec<LoginId>,
     orders: Vec<(SessionId, OrderId)>,
     payments: Vec<(SessionId, PaymentId)>,
     callbacks: Vec<CallbackId>,
@@ -137,6 +143,8 @@ impl Keys {
         add(loads, self.places, |k| (&*places::BY_NUMBERS, numbers(k)), |s| &mut s.places);
         add(loads, self.seats, |k| (&*seats::BY_IDS, labels(k)), |s| &mut s.seats);
         add(loads, self.holds, |k| (&*holds::IN_SESSIONS, pairs(k)), |s| &mut s.holds);
+        add(loads, self.tickets, |k| (&*tickets::IN_SESSIONS, pairs(k)), |s| &mut s.tickets);
+        add(loads, self.logins, |k| (&*logins::BY_IDS, ids(k)), |s| &mut s.logins);
         add(loads, self.orders, |k| (&*orders::IN_SESSIONS, pairs(k)), |s| &mut s.orders);
         add(loads, self.payments, |k| (&*payments::IN_SESSIONS, pairs(k)), |s| &mut s.payments);
         add(loads, self.callbacks, |k| (&*callbacks::BY_IDS, ids(k)), |s| &mut s.callbacks);

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use super::{
     PostgresStore, batches,
     tables::{
-        audit, callbacks, events, holds, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
+        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
         users,
     },
 };
@@ -56,6 +56,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         callbacks::statements(),
         events::statements(),
         holds::statements(),
+        logins::statements(),
         orders::statements(),
         outbox::statements(),
         payments::statements(),

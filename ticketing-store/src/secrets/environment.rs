@@ -10,13 +10,14 @@ use super::{Secrets, SecretsError, WeakSecret, is_weak, parse_seed};
 const AUDIT_KEY: &str = "TICKETING__AUDIT__KEY";
 const QUEUE_TOKEN_SECRET: &str = "TICKETING__QUEUE__TOKEN_SECRET";
 const TICKET_SIGNING_SEED: &str = "TICKETING__TICKETS__SIGNING_SEED";
+const TICKET_SIGNING_SEED_PREVIOUS: &str = "TICKETING__TICKETS__SIGNING_SEED_PREVIOUS";
 /// Where the rest is, in place of beside the store.
 const SECRETS_FILE: &str = "TICKETING__SECRETS__FILE";
 
 impl Secrets {
     /// The keys of an engine on the store at `store_url`, as the server beside it has them:
-    /// `TICKETING__AUDIT__KEY`, `TICKETING__QUEUE__TOKEN_SECRET` and `TICKETING__TICKETS__SIGNING_SEED`,
-    /// each of them or the file that `…_FILE` names. What the environment does not give comes from the
+    /// `TICKETING__AUDIT__KEY`, `TICKETING__QUEUE__TOKEN_SECRET`, `TICKETING__TICKETS__SIGNING_SEED` and
+    /// `TICKETING__TICKETS__SIGNING_SEED_PREVIOUS`, each of them or the file that `…_FILE` names. What the environment does not give comes from the
     /// file that `TICKETING__SECRETS__FILE` names, or else from [`Secrets::load_or_create`]; they are
     /// asked only then.
     ///
@@ -29,11 +30,16 @@ impl Secrets {
 
 fn keys(store_url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<Keys, SecretsError> {
     let (audit, queue_token) = (strong(AUDIT_KEY, &variable)?, strong(QUEUE_TOKEN_SECRET, &variable)?);
-    let seed = secret(TICKET_SIGNING_SEED, &variable)?.map(|text| seed(&text)).transpose()?;
+    let seed_of = |name| secret(name, &variable)?.map(|text| seed(name, &text)).transpose();
+    let (seed, previous) = (seed_of(TICKET_SIGNING_SEED)?, seed_of(TICKET_SIGNING_SEED_PREVIOUS)?);
     let mut secrets = match (&audit, &queue_token, &seed) {
         (Some(audit), Some(queue_token), Some(seed)) => {
             let (audit, queue_token) = (audit.expose_secret().as_bytes(), queue_token.expose_secret().as_bytes());
-            return Ok(Keys::new(audit, queue_token, seed));
+            let keys = Keys::new(audit, queue_token, seed);
+            return Ok(match &previous {
+                Some(previous) => keys.with_previous_ticket_seed(previous),
+                None => keys,
+            });
         }
         _ => match variable(SECRETS_FILE) {
             Some(file) => Secrets::load_or_create_in(Path::new(&file))?,
@@ -43,6 +49,7 @@ fn keys(store_url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<
     secrets.audit_key = audit.unwrap_or(secrets.audit_key);
     secrets.queue_token_key = queue_token.unwrap_or(secrets.queue_token_key);
     secrets.ticket_signing_seed = seed.map_or(secrets.ticket_signing_seed, |seed| *seed);
+    secrets.ticket_signing_seed_previous = previous.map(|seed| *seed).or(secrets.ticket_signing_seed_previous);
     Ok(secrets.keys())
 }
 
@@ -80,13 +87,13 @@ fn strong(
     }
 }
 
-fn seed(text: &SecretString) -> Result<Zeroizing<[u8; 32]>, SecretsError> {
+fn seed(name: &'static str, text: &SecretString) -> Result<Zeroizing<[u8; 32]>, SecretsError> {
     let wrong = |error: super::SeedError| SecretsError::Variable {
-        name: TICKET_SIGNING_SEED.to_owned(),
+        name: name.to_owned(),
         detail: error.to_string(),
     };
     let seed = parse_seed(text.expose_secret()).map(Zeroizing::new).map_err(wrong)?;
-    if is_weak(&*seed) { Err(WeakSecret { name: TICKET_SIGNING_SEED }.into()) } else { Ok(seed) }
+    if is_weak(&*seed) { Err(WeakSecret { name }.into()) } else { Ok(seed) }
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ struct OnFile {
     queue_token_key: SecretString,
     webhook_secret: SecretString,
     ticket_signing_seed: SecretString,
+    /// Put there by whoever changes the one above.
+    ticket_signing_seed_previous: Option<SecretString>,
 }
 
 pub(super) fn read(path: &Path) -> Result<Secrets, SecretsError> {
@@ -36,12 +38,17 @@ pub(super) fn read(path: &Path) -> Result<Secrets, SecretsError> {
     let on_file: OnFile = toml::from_str(&text).map_err(|error| garbled(error.message().to_owned()))?;
     let seed = unhex(on_file.ticket_signing_seed.expose_secret())
         .ok_or_else(|| garbled("ticket_signing_seed is not 64 hexadecimal digits".to_owned()))?;
+    let previous = on_file.ticket_signing_seed_previous.map(|previous| {
+        let wrong = || garbled("ticket_signing_seed_previous is not 64 hexadecimal digits".to_owned());
+        unhex(previous.expose_secret()).ok_or_else(wrong)
+    });
     let secrets = Secrets {
         jwt_secret: on_file.jwt_secret,
         audit_key: on_file.audit_key,
         queue_token_key: on_file.queue_token_key,
         webhook_secret: on_file.webhook_secret,
         ticket_signing_seed: seed,
+        ticket_signing_seed_previous: previous.transpose()?,
     };
     match secrets.check() {
         Ok(()) => Ok(secrets),
@@ -71,7 +78,8 @@ fn write_draft(draft: &Path, secrets: &Secrets) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(draft)?;
-    let Secrets { jwt_secret, audit_key, queue_token_key, webhook_secret, ticket_signing_seed } = secrets;
+    let Secrets { jwt_secret, audit_key, queue_token_key, webhook_secret, ticket_signing_seed, ticket_signing_seed_previous: _ } =
+        secrets;
     let text = format!(
         "{HEADER}jwt_secret = \"{}\"\naudit_key = \"{}\"\nqueue_token_key = \"{}\"\nwebhook_secret = \"{}\"\n\
          ticket_signing_seed = \"{}\"\n",

@@ -24,6 +24,7 @@ pub(super) fn apply(connection: &Connection, changes: &Changes) -> Result<(), Fa
         callbacks,
         outbox,
         tickets,
+        logins,
         audit,
     } = changes;
     write(connection, streams)?;
@@ -38,7 +39,8 @@ pub(super) fn apply(connection: &Connection, changes: &Changes) -> Result<(), Fa
     write(connection, payments)?;
     write(connection, callbacks)?;
     write(connection, outbox)?;
-    insert(connection, tickets)?;
+    write(connection, tickets)?;
+    write(connection, logins)?;
     insert(connection, audit)
 }
 

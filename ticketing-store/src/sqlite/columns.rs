@@ -11,7 +11,7 @@ use ticketing_core::{
     audit::{ChainHead, ChainMac},
     clock::Timestamp,
     hold::Wanted,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     money::Money,
 };
 use uuid::Uuid;
@@ -39,7 +39,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(UserId, EventId, SessionId, HoldId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
+ids!(UserId, EventId, SessionId, HoldId, LoginId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
 
 /// An optional id's bytes.
 pub(super) fn bytes_of(id: Option<impl Id>) -> Option<IdBytes> {

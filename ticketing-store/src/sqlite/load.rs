@@ -10,8 +10,8 @@ use ticketing_core::{
 use super::{
     columns::{Id, int},
     tables::{
-        Stored, all, callbacks, events, holds, one, orders, outbox, payments, places, rooms, seats, sessions, streams,
-        users,
+        Stored, all, callbacks, events, holds, logins, one, orders, outbox, payments, places, rooms, seats, sessions,
+        streams, tickets, users,
     },
 };
 
@@ -34,6 +34,10 @@ fn answer(connection: &Connection, snapshot: &mut Snapshot, read: &Read) -> rusq
         Read::Room(id) => by_id(connection, &mut snapshot.rooms, *id, rooms::BY_SESSION),
         Read::Callback(id) => by_id(connection, &mut snapshot.callbacks, *id, callbacks::BY_ID),
         Read::Hold(session, id) => in_session(connection, &mut snapshot.holds, (*session, *id), holds::IN_SESSION),
+        Read::Ticket(session, id) => {
+            in_session(connection, &mut snapshot.tickets, (*session, *id), tickets::IN_SESSION)
+        }
+        Read::Login(id) => by_id(connection, &mut snapshot.logins, *id, logins::BY_ID),
         Read::Order(session, id) => in_session(connection, &mut snapshot.orders, (*session, *id), orders::IN_SESSION),
         Read::Payment(session, id) => {
             in_session(connection, &mut snapshot.payments, (*session, *id), payments::IN_SESSION)

@@ -5,7 +5,7 @@ use rusqlite::{Connection, StatementStatus, params};
 use super::{
     batches, connection, schema,
     tables::{
-        audit, callbacks, events, holds, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
+        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
         users,
     },
 };
@@ -19,6 +19,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         callbacks::STATEMENTS,
         events::STATEMENTS,
         holds::STATEMENTS,
+        logins::STATEMENTS,
         orders::STATEMENTS,
         outbox::STATEMENTS,
         payments::STATEMENTS,
@@ -76,7 +77,7 @@ fn every_statement_uses_an_index_with_statistics() {
     connection
         .execute_batch(
             "INSERT INTO holds SELECT randomblob(16), x'01', randomblob(16), 1, NULL, 1, 'KRW', 'k', x'00', \
-               CASE value % 2 WHEN 0 THEN 'ACTIVE' ELSE 'EXPIRED' END, NULL, NULL, 1, value, NULL \
+               CASE value % 2 WHEN 0 THEN 'ACTIVE' ELSE 'EXPIRED' END, NULL, NULL, 1, value, NULL, NULL, NULL \
                FROM json_each('[' || substr(replace(hex(zeroblob(500)), '00', ',1'), 2) || ']');
              INSERT INTO audit_log SELECT 's', key, 1, 'a', 'b', 'c', '{}', NULL, x'00' \
                FROM json_each('[' || substr(replace(hex(zeroblob(500)), '00', ',1'), 2) || ']');

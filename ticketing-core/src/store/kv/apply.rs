@@ -52,7 +52,8 @@ pub(super) fn change(
     plan.write_all(changes.payments)?;
     plan.write_all(changes.callbacks)?;
     plan.write_all(changes.outbox)?;
-    plan.write_all(changes.tickets.into_iter().map(Write::Insert).collect())?;
+    plan.write_all(changes.tickets)?;
+    plan.write_all(changes.logins)?;
     plan.write_all(changes.audit.into_iter().map(Write::Insert).collect())?;
 
     // The locks come first: a lost race is told as one, whatever else it left different.

@@ -6,7 +6,7 @@ use crate::{
     audit::StreamId,
     clock::Timestamp,
     event::EventStatus,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     store::kv::{Direction, Span},
 };
 
@@ -49,6 +49,7 @@ spaces! {
     Callback = 0x1b, "callback";
     Outbox = 0x1c, "outbox message";
     Audit = 0x1d, "audit record";
+    Login = 0x1e, "login";
     UserByEmail = 0x40, "user by e-mail";
     EventByStatus = 0x41, "event by status";
     SessionOfEvent = 0x42, "session of an event";
@@ -93,7 +94,7 @@ macro_rules! id_parts {
     )+};
 }
 
-id_parts!(UserId, EventId, SessionId, HoldId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
+id_parts!(UserId, EventId, SessionId, HoldId, LoginId, OrderId, PaymentId, TicketId, CallbackId, OutboxId);
 
 impl Part for u64 {
     fn append(&self, bytes: &mut Vec<u8>) {

@@ -8,7 +8,7 @@ use crate::{
     audit::StreamId,
     event::EventStatus,
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     store::StoreError,
 };
 
@@ -44,11 +44,13 @@ keys! {
     order(session: &SessionId, id: &OrderId) = Order;
     payments_of_session(session: &SessionId) = Payment;
     payment(session: &SessionId, id: &PaymentId) = Payment;
+    login(id: &LoginId) = Login;
     tickets_of_session(session: &SessionId) = Ticket;
     ticket(session: &SessionId, id: &TicketId) = Ticket;
     callback(id: &CallbackId) = Callback;
     outbox_of_session(session: &SessionId) = Outbox;
     outbox(session: &SessionId, id: &OutboxId) = Outbox;
+    audit_all() = Audit;
     audit_of(stream: &StreamId) = Audit;
     audit(stream: &StreamId, seq: &u64) = Audit;
 }
@@ -70,6 +72,7 @@ keys! {
     active_holds(session: &SessionId) = HoldActive;
     order_by_id(id: &OrderId) = OrderById;
     order_of_hold(hold: &HoldId) = OrderOfHold;
+    orders() = OrderById;
     orders_of_user(user: &UserId) = OrderOfUser;
     payment_by_id(id: &PaymentId) = PaymentById;
     payment_of_order(order: &OrderId) = PaymentOfOrder;

@@ -58,6 +58,8 @@ fn lookup(read: &Read) -> Lookup {
         Read::EarliestHolds { session_id, limit } => {
             Lookup::Follow(keys::active_holds(session_id).all().limit(*limit as usize))
         }
+        Read::Ticket(session, id) => get(keys::ticket(session, id)),
+        Read::Login(id) => get(keys::login(id)),
         Read::Order(session, order) => get(keys::order(session, order)),
         Read::Payment(session, payment) => get(keys::payment(session, payment)),
         Read::Callback(id) => get(keys::callback(id)),
@@ -96,6 +98,8 @@ impl Loaded {
             Read::Place(session, number) => self.record(pairs, (*session, *number), |s| &mut s.places),
             Read::Seat(session, seat) => self.record(pairs, (*session, seat.clone()), |s| &mut s.seats),
             Read::Hold(session, hold) => self.record(pairs, (*session, *hold), |s| &mut s.holds),
+            Read::Ticket(session, ticket) => self.record(pairs, (*session, *ticket), |s| &mut s.tickets),
+            Read::Login(id) => self.record(pairs, *id, |s| &mut s.logins),
             Read::Order(session, order) => self.record(pairs, (*session, *order), |s| &mut s.orders),
             Read::Payment(session, payment) => self.record(pairs, (*session, *payment), |s| &mut s.payments),
             Read::Callback(id) => self.record(pairs, *id, |s| &mut s.callbacks),

@@ -20,7 +20,7 @@ use crate::{
     session::Session,
     store::StoreError,
     ticket::{Ticket, TicketStatus},
-    user::User,
+    user::{User, login::Login},
     waiting_room::{Place, PlaceState, Room},
 };
 
@@ -218,6 +218,17 @@ impl Stored for Ticket {
             entries.push(unique(keys::ticket_of_seat(&self.session_id, seat.as_str())));
         }
         entries
+    }
+
+    fn flaw(&self) -> Option<&'static str> {
+        let used = self.status == TicketStatus::Used;
+        (used != self.redemption.is_some()).then_some("its status does not agree with its redemption")
+    }
+}
+
+impl Stored for Login {
+    fn primary(&self) -> Key {
+        keys::login(&self.id)
     }
 }
 

@@ -234,7 +234,7 @@ pub async fn overdue_holds_are_counted_as_free(bench: Bench) {
 pub async fn a_seat_in_an_overdue_hold_is_shown_as_available(bench: Bench) {
     with_holds(&bench).await;
     let free = async || {
-        let (_, seats) = bench.store.seats(records::session(1, 1).id).await.unwrap().unwrap();
+        let (_, seats) = bench.store.seats(records::session(1, 1).id, None).await.unwrap().unwrap();
         assert!(seats.is_sorted_by_key(|seat| seat.id.clone()), "seats come by label");
         assert_eq!(seats.len(), 4);
         let free = seats.iter().filter(|seat| seat.status == SeatStatus::Available);
@@ -244,7 +244,7 @@ pub async fn a_seat_in_an_overdue_hold_is_shown_as_available(bench: Bench) {
     assert_eq!(free().await, [""; 0]);
     bench.clock.set(records::at(100));
     assert_eq!(free().await, ["A1", "A1x"]);
-    assert!(bench.store.seats(records::session(6, 1).id).await.unwrap().is_none());
+    assert!(bench.store.seats(records::session(6, 1).id, None).await.unwrap().is_none());
 }
 
 pub async fn sessions_of_an_event_are_one_consistent_view(bench: Bench) {

@@ -86,6 +86,7 @@ impl All {
                     wait_ttl_seconds: None,
                     admit_ttl_seconds: None,
                     max_length: None,
+                    pre_queue_seconds: None,
                 },
                 version: 4,
                 updated_at: later,
@@ -190,7 +191,7 @@ impl All {
         assert_eq!(store.event(self.event.id).await.unwrap().as_ref(), Some(&self.event));
         let view = store.session(self.session.id).await.unwrap().expect("the session is there");
         assert_eq!((&view.session, view.event_status), (&self.session, self.event.status));
-        let (session, seats) = store.seats(self.session.id).await.unwrap().expect("the session is there");
+        let (session, seats) = store.seats(self.session.id, None).await.unwrap().expect("the session is there");
         assert_eq!((&session, &seats[..]), (&self.session, std::slice::from_ref(&self.seat)));
         assert_eq!(store.hold(self.hold.id).await.unwrap().as_ref(), Some(&self.hold));
         assert_eq!(store.order(self.order.id).await.unwrap().as_ref(), Some(&self.order));
@@ -244,13 +245,21 @@ pub async fn what_may_be_absent_reads_back_absent(bench: Bench) {
                 wait_ttl_seconds: None,
                 admit_ttl_seconds: None,
                 max_length: None,
+                pre_queue_seconds: None,
                 mode: QueueMode::Off,
             },
             ..session
         },
         seat: Seat { price: None, status: SeatStatus::Available, hold_id: None, ..seat },
-        hold: Hold { wanted: Wanted::Quantity(2), place: None, order_id: None, ..hold },
-        order: Order { paid_at: None, ..order },
+        hold: Hold {
+            wanted: Wanted::Quantity(2),
+            place: None,
+            order_id: None,
+            refunded_at: None,
+            trace: None,
+            ..hold
+        },
+        order: Order { paid_at: None, trace: None, ..order },
         payment: Payment { gateway: None, ..payment },
         callback: Callback {
             report: crate::payment::CallbackReport { amount: None, currency: None, ..callback.report },
@@ -266,7 +275,12 @@ pub async fn what_may_be_absent_reads_back_absent(bench: Bench) {
     let written = bare.clone();
     bench.put(move |snapshot| written.put(snapshot)).await;
     bare.is_read(&bench).await;
-    let ticket = crate::ticket::Ticket { seat_id: None, ..records::ticket(1, 1, 1, 1) };
+    let ticket = crate::ticket::Ticket {
+        seat_id: None,
+        status: crate::ticket::TicketStatus::Valid,
+        redemption: None,
+        ..records::ticket(1, 1, 1, 1)
+    };
     let audit = crate::audit::AuditRecord { trace_id: None, ..records::audit(StreamId::Callbacks, 0) };
     let (issued, noted) = (ticket.clone(), audit.clone());
     bench

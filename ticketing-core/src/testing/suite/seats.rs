@@ -24,7 +24,7 @@ fn taken(seats: &[&str]) -> HoldRefusal {
 
 /// Every seat's status, by label.
 async fn statuses(h: &Harness) -> Vec<(String, SeatStatus)> {
-    let (_, seats) = h.store.seats(h.session_id()).await.unwrap().unwrap();
+    let (_, seats) = h.store.seats(h.session_id(), None).await.unwrap().unwrap();
     seats.into_iter().map(|seat| (seat.id.to_string(), seat.status)).collect()
 }
 

@@ -12,16 +12,16 @@ use ticketing_core::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
     store::{
-        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, StoreError,
+        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, StoreError,
         TicketView,
     },
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::Place,
 };
 use tokio_postgres::types::Type;
@@ -32,7 +32,7 @@ use super::{
     columns::{Array, At, Id, int},
     flight::{Query, params},
     tables::{
-        Stored, audit, callbacks, events, holds, orders, outbox, payments, places, record, records, rooms, sessions,
+        Stored, audit, callbacks, events, holds, logins, orders, outbox, payments, places, record, records, rooms, sessions,
         tickets, users,
     },
 };
@@ -121,8 +121,8 @@ impl Queries for PostgresStore {
         Box::pin(self.session_views(event, page))
     }
 
-    fn seats(&self, session: SessionId) -> Answer<'_, Option<SeatMap>> {
-        Box::pin(self.seat_map(session))
+    fn seats(&self, session: SessionId, since: Option<u64>) -> Answer<'_, Option<SeatMap>> {
+        Box::pin(self.seat_map(session, since))
     }
 
     fn hold(&self, id: HoldId) -> Answer<'_, Option<Hold>> {
@@ -140,6 +140,19 @@ impl Queries for PostgresStore {
 
     fn order(&self, id: OrderId) -> Answer<'_, Option<Order>> {
         self.one("reading an order", Query::new(&orders::BY_ID, params![Id::uuid(id)]))
+    }
+
+    fn orders(&self, filter: OrderFilter, page: PageRequest) -> Answer<'_, Page<Order>> {
+        Box::pin(self.page(
+            "listing orders",
+            page,
+            move |from, limit| lists::orders(&filter, lists::ascending(from), limit),
+            |order: &Order| order.id,
+        ))
+    }
+
+    fn login(&self, id: LoginId) -> Answer<'_, Option<Login>> {
+        self.one("reading a login", Query::new(&logins::BY_IDS, params![Array::ids([id])]))
     }
 
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> Answer<'_, Page<Order>> {
@@ -210,6 +223,10 @@ impl Queries for PostgresStore {
     fn audit(&self, stream: StreamId, from: u64, limit: u32) -> Answer<'_, Vec<AuditRecord>> {
         let (kind, id) = audit::name(stream);
         self.all("reading the audit log", Query::new(&audit::FROM, params![id, kind, int(from), i64::from(limit)]))
+    }
+
+    fn audit_records(&self, filter: AuditFilter, page: PageRequest) -> Answer<'_, Page<AuditRecord>> {
+        Box::pin(self.search_audit(filter, page))
     }
 
     fn chain(&self, stream: StreamId) -> Answer<'_, (ChainHead, Vec<AuditRecord>)> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::lists;
 use crate::postgres::{
     PostgresStore,
-    columns::{Array, At, Columns, Id},
+    columns::{int, Array, At, Columns, Id},
     flight::{Query, params},
     tables::{Stored, callbacks, holds, places, record, records, rooms, seats, sessions, tickets},
 };
@@ -49,17 +49,30 @@ impl PostgresStore {
     }
 
     /// Seats of overdue holds are free in effect, and shown so.
-    pub(super) async fn seat_map(&self, id: SessionId) -> Result<Option<SeatMap>, StoreError> {
+    pub(super) async fn seat_map(&self, id: SessionId, since: Option<u64>) -> Result<Option<SeatMap>, StoreError> {
         let now = self.time().await?;
-        let queries = vec![
+        let mut queries = vec![
             Query::new(&sessions::BY_IDS, params![Array::ids([id])]),
-            Query::new(&seats::OF_SESSION, params![Id::uuid(id)]),
             Query::new(&holds::OVERDUE, params![Id::uuid(id), At(now)]),
         ];
+        queries.extend(match since {
+            None => vec![Query::new(&seats::OF_SESSION, params![Id::uuid(id)])],
+            Some(since) => vec![
+                Query::new(&seats::CHANGED, params![Id::uuid(id), int(since)]),
+                Query::new(&seats::OVERDUE, params![Id::uuid(id), At(now)]),
+            ],
+        });
         let answers = self.view("reading seats", queries).await?;
-        let [session, seats, overdue] = &answers[..] else { return Err(parts()) };
+        let [session, overdue, found @ ..] = &answers[..] else { return Err(parts()) };
         let Some(session) = session.first() else { return Ok(None) };
-        let mut seats: Vec<Seat> = records(seats)?;
+        let mut seats: Vec<Seat> = Vec::new();
+        for rows in found {
+            seats.extend(records(rows)?);
+        }
+        if since.is_some() {
+            seats.sort_unstable_by(|a: &Seat, b| a.id.cmp(&b.id));
+            seats.dedup_by(|a, b| a.id == b.id);
+        }
         let overdue: HashSet<HoldId> =
             overdue.iter().map(|row| Columns::of(row).id()).collect::<Result<_, StoreError>>()?;
         for seat in seats.iter_mut().filter(|seat| seat.hold_id.is_some_and(|hold| overdue.contains(&hold))) {

@@ -7,13 +7,34 @@ use ticketing_core::{
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{Stored, insert_into, select, statements};
+use super::{Stored, insert_into, list, select, statements};
 use crate::postgres::columns::{Cells, Column, Columns, Id, key, value};
 
 statements! {
     pub(in crate::postgres) FROM =
         format!("{} WHERE t.stream_id = $1 AND t.stream_kind = $2 AND t.seq >= $3 ORDER BY t.seq LIMIT $4", select::<AuditRecord>());
+    /// Of at most `$4` records behind a place in the whole log, or in the chain `$1`, `$2`, those about `$5` and
+    /// by `$6`: at most `$7`.
+    pub(in crate::postgres) SEARCH = search("(t.stream_id, t.stream_kind, t.seq) > ($1, $2, $3)");
+    pub(in crate::postgres) SEARCH_CHAIN = search("t.stream_id = $1 AND t.stream_kind = $2 AND t.seq > $3");
+    /// The last one of at most `$4` records behind a place, if there are as many.
+    pub(in crate::postgres) LAST = last("(t.stream_id, t.stream_kind, t.seq) > ($1, $2, $3)");
+    pub(in crate::postgres) LAST_OF_CHAIN = last("t.stream_id = $1 AND t.stream_kind = $2 AND t.seq > $3");
     INSERT = insert_into::<AuditRecord>();
+}
+
+const ORDER: &str = "ORDER BY t.stream_id, t.stream_kind, t.seq";
+
+fn search(behind: &str) -> String {
+    format!(
+        "SELECT {} FROM (SELECT * FROM audit_log t WHERE {behind} {ORDER} LIMIT $4) t \
+         WHERE ($5::text IS NULL OR t.target = $5) AND ($6::text IS NULL OR t.actor = $6) {ORDER} LIMIT $7",
+        list::<AuditRecord>("t.")
+    )
+}
+
+fn last(behind: &str) -> String {
+    format!("{} WHERE {behind} {ORDER} OFFSET $4 - 1 LIMIT 1", select::<AuditRecord>())
 }
 
 const SESSION: &str = "SESSION";

@@ -71,6 +71,8 @@ impl Stored for Hold {
         value("created_at", Type::TIMESTAMPTZ),
         value("expires_at", Type::TIMESTAMPTZ),
         value("ended_at", Type::TIMESTAMPTZ),
+        value("refunded_at", Type::TIMESTAMPTZ),
+        value("trace", Type::TEXT),
     ];
 
     fn decode(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -88,6 +90,8 @@ impl Stored for Hold {
             created_at: columns.time()?,
             expires_at: columns.time()?,
             ended_at: columns.time_opt()?,
+            refunded_at: columns.time_opt()?,
+            trace: columns.text_opt()?,
         })
     }
 
@@ -105,6 +109,8 @@ impl Stored for Hold {
         cells.time(self.created_at);
         cells.time(self.expires_at);
         cells.time_opt(self.ended_at);
+        cells.time_opt(self.refunded_at);
+        cells.put(self.trace.map(|trace| trace.to_string()));
     }
 
     fn insert() -> &'static str {

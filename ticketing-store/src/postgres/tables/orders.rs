@@ -3,7 +3,7 @@
 use ticketing_core::{order::Order, store::StoreError};
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, of_session, select, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, only, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 statements! {
@@ -18,6 +18,22 @@ statements! {
     pub(in crate::postgres) OF_USER = format!(
         "{} WHERE t.user_id = $3 AND ($1::uuid IS NULL OR t.id < $1) ORDER BY t.id DESC LIMIT $2",
         select::<Order>()
+    );
+    pub(in crate::postgres) PAGE = format!(
+        "{} WHERE t.id > $1 AND ($3::text IS NULL OR t.status = $3) ORDER BY t.id LIMIT $2",
+        select::<Order>()
+    );
+    pub(in crate::postgres) PAGE_OF_SESSION = format!(
+        "{} WHERE t.session_id {} AND t.id > $1 AND ($3::text IS NULL OR t.status = $3) \
+         ORDER BY t.session_id, t.id LIMIT $2",
+        select::<Order>(),
+        only("$4")
+    );
+    pub(in crate::postgres) PAGE_OF_USER = format!(
+        "{} WHERE t.user_id {} AND t.id > $1 AND ($3::text IS NULL OR t.status = $3) \
+         AND ($5::uuid IS NULL OR t.session_id = $5) ORDER BY t.user_id, t.id LIMIT $2",
+        select::<Order>(),
+        only("$4")
     );
     INSERT = insert_into::<Order>();
     UPDATE = update_of::<Order>();
@@ -39,6 +55,7 @@ impl Stored for Order {
         value("created_at", Type::TIMESTAMPTZ),
         value("updated_at", Type::TIMESTAMPTZ),
         value("paid_at", Type::TIMESTAMPTZ),
+        value("trace", Type::TEXT),
     ];
 
     fn decode(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -54,6 +71,7 @@ impl Stored for Order {
             created_at: columns.time()?,
             updated_at: columns.time()?,
             paid_at: columns.time_opt()?,
+            trace: columns.text_opt()?,
         })
     }
 
@@ -69,6 +87,7 @@ impl Stored for Order {
         cells.time(self.created_at);
         cells.time(self.updated_at);
         cells.time_opt(self.paid_at);
+        cells.put(self.trace.map(|trace| trace.to_string()));
     }
 
     fn insert() -> &'static str {

@@ -3,7 +3,7 @@
 use ticketing_core::{money::Money, seat::Seat, store::StoreError};
 use tokio_postgres::types::Type;
 
-use super::{Replaced, Stored, insert_into, list, of_session, statements, update_of};
+use super::{Replaced, Stored, insert_into, list, of_session, only, select, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, key, value};
 
 statements! {
@@ -13,6 +13,16 @@ statements! {
         list::<Seat>("t.")
     );
     pub(in crate::postgres) OF_SESSION = of_session::<Seat>();
+    /// Those that changed behind a version.
+    pub(in crate::postgres) CHANGED =
+        format!("{} WHERE t.session_id {} AND t.version > $2", select::<Seat>(), only("$1"));
+    /// Those in holds that are overdue at `$2`.
+    pub(in crate::postgres) OVERDUE = format!(
+        "SELECT {} FROM holds h CROSS JOIN LATERAL jsonb_array_elements_text(h.seat_ids) k (id) \
+         JOIN seats t ON t.session_id = h.session_id AND t.id = k.id COLLATE \"C\" \
+         WHERE h.session_id = $1 AND h.status = 'ACTIVE' AND h.expires_at > '-infinity' AND h.expires_at <= $2",
+        list::<Seat>("t.")
+    );
     INSERT = insert_into::<Seat>();
     UPDATE = update_of::<Seat>();
 }
@@ -29,6 +39,7 @@ impl Stored for Seat {
         value("price_currency", Type::TEXT),
         value("status", Type::TEXT),
         value("hold_id", Type::UUID),
+        value("version", Type::INT8),
     ];
 
     fn decode(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -45,6 +56,7 @@ impl Stored for Seat {
             },
             status: columns.text()?,
             hold_id: columns.id_opt()?,
+            version: columns.count()?,
         })
     }
 
@@ -58,6 +70,7 @@ impl Stored for Seat {
         cells.put(self.price.as_ref().map(|price| price.currency.as_str()));
         cells.put(self.status.as_str());
         cells.id_opt(self.hold_id);
+        cells.count(self.version);
     }
 
     fn insert() -> &'static str {

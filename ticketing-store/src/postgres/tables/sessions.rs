@@ -62,6 +62,7 @@ impl Stored for Session {
         value("queue_wait_ttl_seconds", Type::INT8),
         value("queue_admit_ttl_seconds", Type::INT8),
         value("queue_max_length", Type::INT8),
+        value("queue_pre_queue_seconds", Type::INT8),
         version("version", Type::INT8),
         value("created_at", Type::TIMESTAMPTZ),
         value("updated_at", Type::TIMESTAMPTZ),
@@ -94,6 +95,7 @@ impl Stored for Session {
                 wait_ttl_seconds: columns.count_opt()?,
                 admit_ttl_seconds: columns.count_opt()?,
                 max_length: columns.count_opt()?,
+                pre_queue_seconds: columns.count_opt()?,
             },
             version: columns.count()?,
             created_at: columns.time()?,
@@ -123,6 +125,7 @@ impl Stored for Session {
         cells.count_opt(self.queue.wait_ttl_seconds);
         cells.count_opt(self.queue.admit_ttl_seconds);
         cells.count_opt(self.queue.max_length);
+        cells.count_opt(self.queue.pre_queue_seconds);
         cells.count(self.version);
         cells.time(self.created_at);
         cells.time(self.updated_at);

@@ -1,9 +1,9 @@
 //! Tickets.
 
-use ticketing_core::{store::StoreError, ticket::Ticket};
+use ticketing_core::{store::StoreError, ticket::{Redemption, Ticket}};
 use tokio_postgres::types::Type;
 
-use super::{Stored, insert_into, list, of_session, statements};
+use super::{Replaced, Stored, insert_into, list, of_session, statements, update_of};
 use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
 
 /// A ticket with its event's title and its session's start.
@@ -26,7 +26,13 @@ statements! {
         list::<Ticket>("t.")
     );
     pub(in crate::postgres) OF_SESSION = of_session::<Ticket>();
+    pub(in crate::postgres) IN_SESSIONS = format!(
+        "SELECT {} FROM unnest($1::uuid[], $2::uuid[]) k (session_id, id) \
+         JOIN tickets t ON t.session_id = k.session_id AND t.id = k.id",
+        list::<Ticket>("t.")
+    );
     INSERT = insert_into::<Ticket>();
+    UPDATE = update_of::<Ticket>();
 }
 
 impl Stored for Ticket {
@@ -37,9 +43,12 @@ impl Stored for Ticket {
         fixed("order_id", Type::UUID),
         fixed("event_id", Type::UUID),
         fixed("user_id", Type::UUID),
-        fixed("seat_id", Type::TEXT),
+        value("seat_id", Type::TEXT),
         value("status", Type::TEXT),
-        fixed("issued_at", Type::TIMESTAMPTZ),
+        value("issued_at", Type::TIMESTAMPTZ),
+        value("redeemed_at", Type::TIMESTAMPTZ),
+        value("redeemed_by", Type::TEXT),
+        value("redeem_nonce", Type::TEXT),
     ];
 
     fn decode(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -52,6 +61,10 @@ impl Stored for Ticket {
             seat_id: columns.text_opt()?,
             status: columns.text()?,
             issued_at: columns.time()?,
+            redemption: {
+                let (at, by, nonce) = (columns.time_opt()?, columns.text_opt()?, columns.text_opt()?);
+                at.zip(by).zip(nonce).map(|((at, by), nonce)| Redemption { at, by, nonce })
+            },
         })
     }
 
@@ -64,9 +77,19 @@ impl Stored for Ticket {
         cells.put(self.seat_id.as_ref().map(|seat| seat.as_str()));
         cells.put(self.status.as_str());
         cells.time(self.issued_at);
+        let used = self.redemption.as_ref();
+        cells.time_opt(used.map(|used| used.at));
+        cells.put(used.map(|used| used.by.to_string()));
+        cells.put(used.map(|used| used.nonce.as_str()));
     }
 
     fn insert() -> &'static str {
         &INSERT
+    }
+}
+
+impl Replaced for Ticket {
+    fn update() -> &'static str {
+        &UPDATE
     }
 }

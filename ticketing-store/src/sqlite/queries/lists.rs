@@ -4,15 +4,17 @@ use std::{fmt::Display, str::FromStr};
 
 use rusqlite::{Connection, params};
 use ticketing_core::{
+    audit::AuditRecord,
     hold::Hold,
     ids::IdError,
-    store::{HoldFilter, Page, PageRequest, StoreError},
+    order::Order,
+    store::{AuditCursor, AuditFilter, HoldFilter, OrderFilter, Page, PageRequest, StoreError},
 };
 
 use crate::sqlite::{
     SqliteStore,
-    columns::{Id, bytes_of},
-    tables::{all, holds},
+    columns::{Id, bytes_of, int},
+    tables::{Stored, all, audit, holds, orders},
 };
 
 /// Before every id: where an ascending list starts.
@@ -44,6 +46,53 @@ impl SqliteStore {
         let found = self.readers.ask(what, move |db| read(db, &from, limit + 1)).await?;
         Ok(Page::of(found, limit, |item| id(item).to_string()))
     }
+}
+
+/// Orders by whichever index the filter allows.
+pub(super) fn orders(db: &Connection, filter: &OrderFilter, from: &[u8], limit: u32) -> rusqlite::Result<Vec<Order>> {
+    let status = filter.status.map(|status| status.as_str());
+    match (filter.session_id, filter.user_id) {
+        (session, Some(user)) => {
+            all(db, orders::PAGE_OF_USER, params![from, limit, status, user.bytes(), bytes_of(session)])
+        }
+        (Some(session), None) => all(db, orders::PAGE_OF_SESSION, params![from, limit, status, session.bytes()]),
+        (None, None) => all(db, orders::PAGE, params![from, limit, status]),
+    }
+}
+
+/// A page of the records of the audit log that fit `filter`, behind `after`.
+pub(super) fn audit_records(
+    db: &Connection,
+    filter: &AuditFilter,
+    after: Option<AuditCursor>,
+    limit: u32,
+) -> rusqlite::Result<Page<AuditRecord>> {
+    let scan = AuditFilter::SCAN_MAX;
+    let mut statement = db.prepare_cached(if filter.stream.is_some() { audit::FROM } else { audit::SEARCH })?;
+    let mut rows = match filter.stream {
+        Some(stream) => {
+            let from = after.map_or(0, |after| int(after.seq) + 1);
+            statement.query(params![stream.to_string(), from, scan])?
+        }
+        None => {
+            let (stream, seq) = after.map_or((String::new(), -1), |after| (after.stream.to_string(), int(after.seq)));
+            statement.query(params![stream, seq, scan])?
+        }
+    };
+    let (mut items, mut looked_at, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        let record = AuditRecord::decode(row)?;
+        looked_at += 1;
+        last = Some(AuditCursor::behind(&record));
+        if filter.matches(&record) {
+            items.push(record);
+        }
+        if items.len() > limit as usize {
+            return Ok(Page::of(items, limit, |record| AuditCursor::behind(record).to_string()));
+        }
+    }
+    let more = last.filter(|_| looked_at == scan);
+    Ok(Page { items, next: more.map(|cursor| cursor.to_string()) })
 }
 
 /// Holds by whichever index the filter allows.

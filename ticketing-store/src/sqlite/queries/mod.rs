@@ -11,17 +11,17 @@ use ticketing_core::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
-        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
+        AuditCursor, AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::Place,
 };
 
@@ -29,7 +29,7 @@ use super::{
     SqliteStore,
     columns::{Columns, Id, int},
     tables::{
-        all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users,
+        all, audit, callbacks, events, holds, logins, one, orders, outbox, payments, places, rooms, sessions, tickets, users,
     },
 };
 
@@ -106,9 +106,9 @@ impl Queries for SqliteStore {
         ))
     }
 
-    fn seats(&self, session: SessionId) -> Answer<'_, Option<(Session, Vec<Seat>)>> {
+    fn seats(&self, session: SessionId, since: Option<u64>) -> Answer<'_, Option<(Session, Vec<Seat>)>> {
         let now = self.clock.now();
-        self.read("reading seats", move |db| views::seats(db, session, now))
+        self.read("reading seats", move |db| views::seats(db, session, since, now))
     }
 
     fn hold(&self, id: HoldId) -> Answer<'_, Option<Hold>> {
@@ -127,6 +127,20 @@ impl Queries for SqliteStore {
 
     fn order(&self, id: OrderId) -> Answer<'_, Option<Order>> {
         self.read("reading an order", move |db| one(db, orders::BY_ID, [id.bytes()]))
+    }
+
+    fn orders(&self, filter: OrderFilter, page: PageRequest) -> Answer<'_, Page<Order>> {
+        Box::pin(self.page::<OrderId, _>(
+            "listing orders",
+            page,
+            lists::ASCENDING,
+            move |db, from, limit| lists::orders(db, &filter, from, limit),
+            |order: &Order| order.id,
+        ))
+    }
+
+    fn login(&self, id: LoginId) -> Answer<'_, Option<Login>> {
+        self.read("reading a login", move |db| one(db, logins::BY_ID, [id.bytes()]))
     }
 
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> Answer<'_, Page<Order>> {
@@ -211,6 +225,16 @@ impl Queries for SqliteStore {
         self.read("reading the audit log", move |db| {
             all(db, audit::FROM, params![stream.to_string(), int(from), limit])
         })
+    }
+
+    fn audit_records(&self, filter: AuditFilter, page: PageRequest) -> Answer<'_, Page<AuditRecord>> {
+        let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX);
+        match AuditCursor::of(&page) {
+            Ok(after) => {
+                self.read("searching the audit log", move |db| lists::audit_records(db, &filter, after, limit))
+            }
+            Err(error) => Box::pin(async { Err(error) }),
+        }
     }
 
     fn chain(&self, stream: StreamId) -> Answer<'_, (ChainHead, Vec<AuditRecord>)> {

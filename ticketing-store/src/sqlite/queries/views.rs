@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use ticketing_core::{
     clock::Timestamp,
+    hold::Hold,
     ids::{CallbackId, EventId, HoldId, SessionId, TicketId, UserId},
     payment::{Callback, PaymentLink},
     seat::{Seat, SeatStatus},
@@ -50,13 +51,31 @@ fn session_view(row: &Row<'_>, as_of: Timestamp) -> rusqlite::Result<SessionView
 }
 
 /// Seats of overdue holds are free in effect, and shown so.
-pub(super) fn seats(db: &Connection, id: SessionId, now: Timestamp) -> rusqlite::Result<Option<(Session, Vec<Seat>)>> {
+pub(super) fn seats(
+    db: &Connection,
+    id: SessionId,
+    since: Option<u64>,
+    now: Timestamp,
+) -> rusqlite::Result<Option<(Session, Vec<Seat>)>> {
     let Some(session) = one::<Session>(db, sessions::BY_ID, [id.bytes()])? else { return Ok(None) };
-    let mut seats: Vec<Seat> = all(db, seats::OF_SESSION, [id.bytes()])?;
+    let mut seats: Vec<Seat> = match since {
+        None => all(db, seats::OF_SESSION, [id.bytes()])?,
+        Some(since) => all(db, seats::CHANGED, params![id.bytes(), int(since)])?,
+    };
     let overdue: HashSet<HoldId> = db
         .prepare_cached(holds::OVERDUE)?
         .query_map(params![id.bytes(), now.micros()], |row| Columns::of(row).id())?
         .collect::<Result<_, _>>()?;
+    if since.is_some() {
+        for hold in &overdue {
+            let Some(hold) = one::<Hold>(db, holds::BY_ID, [hold.bytes()])? else { continue };
+            for seat in hold.wanted.seat_ids() {
+                seats.extend(one::<Seat>(db, seats::BY_ID, params![id.bytes(), seat.as_str()])?);
+            }
+        }
+        seats.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        seats.dedup_by(|a, b| a.id == b.id);
+    }
     for seat in seats.iter_mut().filter(|seat| seat.hold_id.is_some_and(|hold| overdue.contains(&hold))) {
         (seat.status, seat.hold_id) = (SeatStatus::Available, None);
     }

@@ -8,11 +8,14 @@ use crate::sqlite::columns::{Columns, IdBytes, int};
 
 pub(in crate::sqlite) const FROM: &str = "SELECT stream, seq, at, actor, action, target, meta, trace_id, mac FROM audit_log \
      WHERE stream = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+/// Behind a place in the whole log.
+pub(in crate::sqlite) const SEARCH: &str = "SELECT stream, seq, at, actor, action, target, meta, trace_id, mac FROM audit_log \
+     WHERE (stream, seq) > (?1, ?2) ORDER BY stream, seq LIMIT ?3";
 const INSERT: &str = "INSERT INTO audit_log (stream, seq, at, actor, action, target, meta, trace_id, mac) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[FROM];
+pub(in crate::sqlite) const STATEMENTS: &[&str] = &[FROM, SEARCH];
 
 impl Stored for AuditRecord {
     const TABLE: &'static str = "audit_log";

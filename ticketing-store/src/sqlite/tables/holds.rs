@@ -9,7 +9,7 @@ use crate::sqlite::columns::{Columns, Id, bytes_of, int, micros_of, seats_of};
 macro_rules! from {
     () => {
         "SELECT id, session_id, user_id, quantity, seat_ids, amount_minor, amount_currency, idempotency_key, \
-         request_digest, status, place, order_id, created_at, expires_at, ended_at FROM holds "
+         request_digest, status, place, order_id, created_at, expires_at, ended_at, refunded_at, trace FROM holds "
     };
 }
 
@@ -40,12 +40,12 @@ pub(in crate::sqlite) const PAGE_OF_SESSION_AND_USER: &str = concat!(
      ORDER BY id LIMIT ?2"
 );
 const INSERT: &str = "INSERT INTO holds (id, session_id, user_id, quantity, seat_ids, amount_minor, amount_currency, idempotency_key, \
-     request_digest, status, place, order_id, created_at, expires_at, ended_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     request_digest, status, place, order_id, created_at, expires_at, ended_at, refunded_at, trace) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 /// Whose hold it is, and under which key, never changes; setting that again would rewrite the one index
 /// whose keys are scattered.
 const UPDATE: &str = "UPDATE holds SET quantity = ?4, seat_ids = ?5, amount_minor = ?6, amount_currency = ?7, request_digest = ?9, \
-     status = ?10, place = ?11, order_id = ?12, created_at = ?13, expires_at = ?14, ended_at = ?15 \
+     status = ?10, place = ?11, order_id = ?12, created_at = ?13, expires_at = ?14, ended_at = ?15, refunded_at = ?16, trace = ?17 \
      WHERE id = ?1 AND session_id = ?2 AND user_id = ?3 AND idempotency_key = ?8";
 
 #[cfg(test)]
@@ -79,6 +79,8 @@ fn execute(hold: &Hold, connection: &Connection, sql: &str) -> rusqlite::Result<
         hold.created_at.micros(),
         hold.expires_at.micros(),
         micros_of(hold.ended_at),
+        micros_of(hold.refunded_at),
+        hold.trace.map(|trace| trace.to_string()),
     ])
 }
 
@@ -101,6 +103,8 @@ impl Stored for Hold {
             created_at: columns.time()?,
             expires_at: columns.time()?,
             ended_at: columns.time_opt()?,
+            refunded_at: columns.time_opt()?,
+            trace: columns.text_opt()?,
         })
     }
 

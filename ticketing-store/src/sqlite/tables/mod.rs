@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod callbacks;
 pub(super) mod events;
 pub(super) mod holds;
+pub(super) mod logins;
 pub(super) mod orders;
 pub(super) mod outbox;
 pub(super) mod payments;

@@ -4,11 +4,12 @@ use rusqlite::{Connection, Row, params};
 use ticketing_core::{money::Money, seat::Seat};
 
 use super::{Replaced, Stored};
-use crate::sqlite::columns::{Columns, Id, bytes_of};
+use crate::sqlite::columns::{Columns, Id, bytes_of, int};
 
 macro_rules! columns {
     () => {
-        "s.session_id, s.id, s.section, s.\"row\", s.number, s.price_minor, s.price_currency, s.status, s.hold_id"
+        "s.session_id, s.id, s.section, s.\"row\", s.number, s.price_minor, s.price_currency, s.status, s.hold_id, \
+         s.version"
     };
 }
 
@@ -16,13 +17,19 @@ pub(in crate::sqlite) const BY_ID: &str =
     concat!("SELECT ", columns!(), " FROM seats s WHERE s.session_id = ?1 AND s.id = ?2");
 pub(in crate::sqlite) const OF_SESSION: &str =
     concat!("SELECT ", columns!(), " FROM seats s WHERE s.session_id = ?1 ORDER BY s.id");
-const INSERT: &str = "INSERT INTO seats (session_id, id, section, \"row\", number, price_minor, price_currency, status, hold_id) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+/// Those that changed behind a version.
+pub(in crate::sqlite) const CHANGED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM seats s INDEXED BY seats_changed WHERE s.session_id = ?1 AND s.version > ?2"
+);
+const INSERT: &str = "INSERT INTO seats (session_id, id, section, \"row\", number, price_minor, price_currency, status, hold_id, \
+     version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const UPDATE: &str = "UPDATE seats SET section = ?3, \"row\" = ?4, number = ?5, price_minor = ?6, price_currency = ?7, status = ?8, \
-     hold_id = ?9 WHERE session_id = ?1 AND id = ?2";
+     hold_id = ?9, version = ?10 WHERE session_id = ?1 AND id = ?2";
 
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[BY_ID, OF_SESSION, UPDATE];
+pub(in crate::sqlite) const STATEMENTS: &[&str] = &[BY_ID, OF_SESSION, CHANGED, UPDATE];
 
 fn execute(seat: &Seat, connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params![
@@ -35,6 +42,7 @@ fn execute(seat: &Seat, connection: &Connection, sql: &str) -> rusqlite::Result<
         seat.price.as_ref().map(|price| price.currency.as_str()),
         seat.status.as_str(),
         bytes_of(seat.hold_id),
+        int(seat.version),
     ])
 }
 
@@ -56,6 +64,7 @@ impl Stored for Seat {
             },
             status: columns.text()?,
             hold_id: columns.id_opt()?,
+            version: columns.count()?,
         })
     }
 

@@ -14,12 +14,12 @@ macro_rules! columns {
         "s.id, s.event_id, s.start_at, s.sales_open_at, s.sales_close_at, s.kind, s.total_stock, s.available, s.held, \
          s.sold, s.price_minor, s.price_currency, s.max_per_user, s.hold_ttl_seconds, s.status, s.queue_mode, \
          s.queue_admit_per_second, s.queue_max_active, s.queue_wait_ttl_seconds, s.queue_admit_ttl_seconds, \
-         s.queue_max_length, s.version, s.created_at, s.updated_at, s.audit_length, s.audit_mac"
+         s.queue_max_length, s.queue_pre_queue_seconds, s.version, s.created_at, s.updated_at, s.audit_length, s.audit_mac"
     };
 }
 
 /// How many columns a session takes up in front of what a view adds to it.
-pub(in crate::sqlite) const COLUMNS: usize = 26;
+pub(in crate::sqlite) const COLUMNS: usize = 27;
 
 macro_rules! view {
     () => {
@@ -45,15 +45,15 @@ pub(in crate::sqlite) const TO_SWEEP: &str = "SELECT s.id FROM sessions s INDEXE
 const INSERT: &str = "INSERT INTO sessions (id, event_id, start_at, sales_open_at, sales_close_at, kind, total_stock, available, held, \
      sold, price_minor, price_currency, max_per_user, hold_ttl_seconds, status, queue_mode, queue_admit_per_second, \
      queue_max_active, queue_wait_ttl_seconds, queue_admit_ttl_seconds, queue_max_length, version, created_at, \
-     updated_at, audit_length, audit_mac) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
-     ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+     updated_at, audit_length, audit_mac, queue_pre_queue_seconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+     ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
 /// The event of a session never changes, and its version only grows: the guards against a write that was
 /// decided over something older.
 const UPDATE: &str = "UPDATE sessions SET start_at = ?3, sales_open_at = ?4, sales_close_at = ?5, kind = ?6, total_stock = ?7, \
      available = ?8, held = ?9, sold = ?10, price_minor = ?11, price_currency = ?12, max_per_user = ?13, \
      hold_ttl_seconds = ?14, status = ?15, queue_mode = ?16, queue_admit_per_second = ?17, queue_max_active = ?18, \
      queue_wait_ttl_seconds = ?19, queue_admit_ttl_seconds = ?20, queue_max_length = ?21, version = ?22, \
-     created_at = ?23, updated_at = ?24, audit_length = ?25, audit_mac = ?26 \
+     created_at = ?23, updated_at = ?24, audit_length = ?25, audit_mac = ?26, queue_pre_queue_seconds = ?27 \
      WHERE id = ?1 AND event_id = ?2 AND version < ?22";
 
 #[cfg(test)]
@@ -87,6 +87,7 @@ fn execute(session: &Session, connection: &Connection, sql: &str) -> rusqlite::R
         session.updated_at.micros(),
         int(session.audit.length),
         session.audit.mac.0,
+        session.queue.pre_queue_seconds,
     ])
 }
 
@@ -119,6 +120,7 @@ impl Stored for Session {
                 wait_ttl_seconds: columns.get()?,
                 admit_ttl_seconds: columns.get()?,
                 max_length: columns.get()?,
+                pre_queue_seconds: columns.get()?,
             },
             version: columns.count()?,
             created_at: columns.time()?,

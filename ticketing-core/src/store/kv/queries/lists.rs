@@ -1,6 +1,6 @@
 //! Lists that are paged.
 
-use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, decode, keys};
+use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, Part, decode, keys};
 use crate::{
     audit::{AuditRecord, StreamId},
     event::{Event, EventStatus},
@@ -9,13 +9,17 @@ use crate::{
     order::Order,
     payment::Callback,
     session::Session,
-    store::{HoldFilter, Page, PageRequest, StoreError, TicketView},
+    store::{AuditCursor, AuditFilter, HoldFilter, OrderFilter, Page, PageRequest, StoreError, TicketView},
     ticket::Ticket,
     user::User,
 };
 
 /// How many holds are looked at in one step when only some of them are wanted.
 const HOLDS_PER_STEP: u32 = 1_024;
+/// How many orders are looked at in one step.
+const ORDERS_PER_STEP: u32 = 1_024;
+/// How many records of the audit log are looked at in one step.
+const AUDIT_PER_STEP: usize = 1_024;
 
 impl<K: KeyValue> KvStore<K> {
     pub(super) async fn list_users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
@@ -54,7 +58,27 @@ impl<K: KeyValue> KvStore<K> {
         }
     }
 
-    pub(super) async fn list_orders(&self, user: UserId, page: PageRequest) -> Result<Page<Order>, StoreError> {
+    pub(super) async fn list_orders(&self, filter: OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+        let asked = Asked::<OrderId>::of(&page)?;
+        let mut step = Asked { limit: ORDERS_PER_STEP, after: asked.after };
+        let mut found: Vec<Order> = Vec::new();
+        loop {
+            let lookup = match (&filter.session_id, &filter.user_id) {
+                (Some(session), _) => Lookup::Scan(step.ascending(keys::orders_of_session(session))),
+                (None, Some(user)) => Lookup::Follow(step.ascending(keys::orders_of_user(user))),
+                (None, None) => Lookup::Follow(step.ascending(keys::orders())),
+            };
+            let looked_at: Vec<Order> = self.list(lookup).await?;
+            let more = looked_at.len() > step.limit as usize;
+            step.after = looked_at.last().map(|order| order.id);
+            found.extend(looked_at.into_iter().filter(|order| filter.matches(order)));
+            if !more || found.len() > asked.limit as usize {
+                return Ok(Page::of(found, asked.limit, |order| order.id.to_string()));
+            }
+        }
+    }
+
+    pub(super) async fn list_orders_of_user(&self, user: UserId, page: PageRequest) -> Result<Page<Order>, StoreError> {
         let asked = Asked::<OrderId>::of(&page)?;
         let found = self.list(Lookup::Follow(asked.descending(keys::orders_of_user(&user)))).await?;
         Ok(Page::of(found, asked.limit, |order: &Order| order.id.to_string()))
@@ -87,6 +111,42 @@ impl<K: KeyValue> KvStore<K> {
         self.list(Lookup::Scan(keys::audit_of(&stream).starting(&from).limit(limit as usize))).await
     }
 
+    pub(super) async fn search_audit(
+        &self,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditRecord>, StoreError> {
+        let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX);
+        let mut after = AuditCursor::of(&page)?;
+        let (mut items, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let span = match (&filter.stream, &after) {
+                (Some(stream), Some(after)) => keys::audit_of(stream).behind(&after.seq),
+                (Some(stream), None) => keys::audit_of(stream).all(),
+                (None, Some(after)) => keys::audit_all().behind(&BehindRecord(after)),
+                (None, None) => keys::audit_all().all(),
+            };
+            let step: Vec<AuditRecord> = self.list(Lookup::Scan(span.limit(AUDIT_PER_STEP))).await?;
+            let more = step.len() == AUDIT_PER_STEP;
+            for record in step {
+                after = Some(AuditCursor::behind(&record));
+                looked_at += 1;
+                if filter.matches(&record) {
+                    items.push(record);
+                }
+                if items.len() > limit as usize {
+                    return Ok(Page::of(items, limit, |record| AuditCursor::behind(record).to_string()));
+                }
+                if looked_at == AuditFilter::SCAN_MAX {
+                    return Ok(Page { items, next: after.map(|cursor| cursor.to_string()) });
+                }
+            }
+            if !more {
+                return Ok(Page { items, next: None });
+            }
+        }
+    }
+
     /// The tickets with what is printed on them.
     async fn show_tickets(&self, tickets: Vec<Ticket>) -> Result<Vec<TicketView>, StoreError> {
         let get = |key: Key| Lookup::Get(key.into_bytes());
@@ -99,6 +159,16 @@ impl<K: KeyValue> KvStore<K> {
             Ok(TicketView { ticket, title, start_at: decode::<Session>(session)?.start_at })
         };
         tickets.into_iter().zip(found.chunks_exact(2)).map(show).collect()
+    }
+}
+
+/// What comes behind the audit log's beginning in a record's key.
+struct BehindRecord<'a>(&'a AuditCursor);
+
+impl Part for BehindRecord<'_> {
+    fn append(&self, bytes: &mut Vec<u8>) {
+        self.0.stream.append(bytes);
+        self.0.seq.append(bytes);
     }
 }
 

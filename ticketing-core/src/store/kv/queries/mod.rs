@@ -19,17 +19,17 @@ use crate::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
     seat::Seat,
     session::Session,
     store::{
-        CallbackToMatch, HoldFilter, Ledger, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
+        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User},
+    user::{Email, User, login::Login},
     waiting_room::Place,
 };
 
@@ -109,11 +109,13 @@ impl<K: KeyValue> Queries for KvStore<K> {
         events(status: Option<EventStatus>, page: PageRequest) -> Page<Event> => |s| s.list_events(status, page);
         session(id: SessionId) -> Option<SessionView> => |s| s.show_session(id);
         sessions(event: Option<EventId>, page: PageRequest) -> Page<SessionView> => |s| s.show_sessions(event, page);
-        seats(session: SessionId) -> Option<(Session, Vec<Seat>)> => |s| s.show_seats(session);
+        seats(session: SessionId, since: Option<u64>) -> Option<(Session, Vec<Seat>)> => |s| s.show_seats(session, since);
         hold(id: HoldId) -> Option<Hold> => |s| s.follow(keys::hold_by_id(&id));
         holds(filter: HoldFilter, page: PageRequest) -> Page<Hold> => |s| s.list_holds(filter, page);
         order(id: OrderId) -> Option<Order> => |s| s.follow(keys::order_by_id(&id));
-        orders_of_user(user: UserId, page: PageRequest) -> Page<Order> => |s| s.list_orders(user, page);
+        orders(filter: OrderFilter, page: PageRequest) -> Page<Order> => |s| s.list_orders(filter, page);
+        login(id: LoginId) -> Option<Login> => |s| s.get(keys::login(&id));
+        orders_of_user(user: UserId, page: PageRequest) -> Page<Order> => |s| s.list_orders_of_user(user, page);
         payment(id: PaymentId) -> Option<Payment> => |s| s.follow(keys::payment_by_id(&id));
         payment_by_gateway(name: GatewayPaymentId) -> Option<Payment> => |s| s.follow(keys::gateway(name.as_str()));
         ticket(id: TicketId) -> Option<TicketView> => |s| s.show_ticket(id);
@@ -127,6 +129,7 @@ impl<K: KeyValue> Queries for KvStore<K> {
         callbacks_to_match(after: Option<CallbackId>, limit: u32) -> Vec<CallbackToMatch> => |s| s.find_matches(after, limit);
         callbacks_unmatched(page: PageRequest) -> Page<Callback> => |s| s.list_unmatched(page);
         audit(stream: StreamId, from: u64, limit: u32) -> Vec<AuditRecord> => |s| s.list_audit(stream, from, limit);
+        audit_records(filter: AuditFilter, page: PageRequest) -> Page<AuditRecord> => |s| s.search_audit(filter, page);
         chain(stream: StreamId) -> (ChainHead, Vec<AuditRecord>) => |s| s.whole_chain(stream);
         ledger(session: SessionId) -> Option<Ledger> => |s| s.whole_session(session);
     }

@@ -52,7 +52,11 @@ impl<K: KeyValue> KvStore<K> {
         sessions.iter().zip(view.found.chunks_exact(3)).map(show_one).collect()
     }
 
-    pub(super) async fn show_seats(&self, id: SessionId) -> Result<Option<(Session, Vec<Seat>)>, StoreError> {
+    pub(super) async fn show_seats(
+        &self,
+        id: SessionId,
+        since: Option<u64>,
+    ) -> Result<Option<(Session, Vec<Seat>)>, StoreError> {
         let now = self.view(Vec::new()).await?.at;
         let lookups = vec![get(keys::session(&id)), Lookup::Scan(keys::seats(&id).all()), overdue(&id, now)];
         let found = self.view(lookups).await?.found;
@@ -60,9 +64,14 @@ impl<K: KeyValue> KvStore<K> {
         let overdue = found[2].iter().map(|pair| Ok(keys::active_hold_in(&pair.key)?.0));
         let overdue = overdue.collect::<Result<BTreeSet<HoldId>, StoreError>>()?;
         let mut seats: Vec<Seat> = decode_all(&found[1])?;
+        let mut shown_free = BTreeSet::new();
         for seat in seats.iter_mut().filter(|seat| seat.hold_id.is_some_and(|hold| overdue.contains(&hold))) {
             seat.status = SeatStatus::Available;
             seat.hold_id = None;
+            shown_free.insert(seat.id.clone());
+        }
+        if let Some(since) = since {
+            seats.retain(|seat| seat.version > since || shown_free.contains(&seat.id));
         }
         Ok(Some((decode(session)?, seats)))
     }
