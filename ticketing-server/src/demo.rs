@@ -218,7 +218,7 @@ async fn create_session(ticketing: &Ticketing, event_id: EventId, kind: SessionK
 
 /// Two free seats, not of the dearer front row if others are left.
 async fn free_seats(ticketing: &Ticketing, session: SessionId) -> Result<Vec<SeatId>, StoreError> {
-    let seats = ticketing.queries().seats(session).await?.map(|(_, seats)| seats).unwrap_or_default();
+    let seats = ticketing.queries().seats(session, None).await?.map(|(_, seats)| seats).unwrap_or_default();
     let mut free: Vec<_> = seats.into_iter().filter(|seat| seat.status == SeatStatus::Available).collect();
     free.sort_by_key(|seat| (seat.row == ROWS[0], seat.row.clone(), seat.number));
     Ok(free.into_iter().take(2).map(|seat| seat.id).collect())

@@ -9,6 +9,7 @@
 pub mod args;
 pub mod auth;
 mod cache;
+pub mod capacity;
 pub mod config;
 pub mod demo;
 mod dto;

@@ -7,8 +7,8 @@ use std::{
 
 use clap::Parser;
 use ticketing_server::{
-    args::Args,
-    config::Config,
+    args::{Args, Command, ConfigCommand},
+    config::{Config, Report},
     serve,
     startup::{self, StartupError},
     telemetry::logs,
@@ -21,16 +21,40 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXIT_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One line, whatever it quotes.
-            let line = error.to_string().replace(['\r', '\n'], " ");
-            // Whoever closed stderr learns it from the exit code.
-            let _ = writeln!(io::stderr(), "ticketing-server: {line}");
-            ExitCode::from(EXIT_CONFIGURATION)
-        }
+    let args = Args::parse();
+    match args.command {
+        None => match run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&error);
+                ExitCode::from(EXIT_CONFIGURATION)
+            }
+        },
+        Some(Command::Config(ConfigCommand::Check { json })) => check(&args, json),
     }
+}
+
+/// One line on stderr, whatever it quotes.
+fn complain(error: &dyn std::fmt::Display) {
+    let line = error.to_string().replace(['\r', '\n'], " ");
+    // Whoever closed stderr learns it from the exit code.
+    let _ = writeln!(io::stderr(), "ticketing-server: {line}");
+}
+
+/// Prints what the configuration comes to, or all that is wrong with it.
+fn check(args: &Args, json: bool) -> ExitCode {
+    let report = Report::of(args.sources());
+    // Whoever closed stdout learns it from the exit code.
+    match (&report, json) {
+        (Ok(report), true) => _ = writeln!(io::stdout(), "{:#}", report.to_json()),
+        (Ok(report), false) => _ = write!(io::stdout(), "{report}"),
+        (Err(wrong), true) => {
+            let errors: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+            let _ = writeln!(io::stdout(), "{:#}", serde_json::json!({ "ok": false, "errors": errors }));
+        }
+        (Err(wrong), false) => wrong.iter().for_each(|error| complain(error)),
+    }
+    if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIGURATION) }
 }
 
 fn run(args: &Args) -> Result<(), StartupError> {

@@ -21,6 +21,7 @@ use hyper_util::{
         graceful::{GracefulShutdown, Watcher},
     },
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
@@ -42,6 +43,8 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(28);
 const ENGINE_END_TIME_MAX: Duration = Duration::from_secs(2);
 /// Time between two rounds of forgetting what is no longer needed.
 const UPKEEP_EVERY: Duration = Duration::from_secs(2);
+/// Files that are not connections: the store's, the log's, and those of connections that leave the server.
+const OTHER_FILES_MAX: u64 = 256;
 /// Pause after a connection could not be accepted for want of a resource.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -80,6 +83,28 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     tracing::info!("stopped");
 }
 
+/// So many connections as are wanted, or as this process may have files open beside its others: one that
+/// cannot be accepted would leave the store without files, too.
+fn connections_max(wanted: usize) -> usize {
+    let files = files_max(wanted as u64 + OTHER_FILES_MAX);
+    let fitting = usize::try_from(files.saturating_sub(OTHER_FILES_MAX)).unwrap_or(usize::MAX).max(1);
+    if fitting < wanted {
+        tracing::warn!(wanted, connections_max = fitting, "this process may not open more files: fewer connections");
+    }
+    wanted.min(fitting)
+}
+
+/// How many files this process may have open, once it has asked for so many as are wanted.
+fn files_max(wanted: u64) -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let (soft, hard) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
+    let raised = Rlimit { current: Some(wanted.clamp(soft.min(hard), hard)), maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised.clone()) {
+        Ok(()) => raised.current.unwrap_or(u64::MAX),
+        Err(_) => soft,
+    }
+}
+
 /// Whether one connection failed, and not the accepting of connections.
 fn is_the_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -91,6 +116,7 @@ async fn upkeep(app: App) {
     loop {
         every.tick().await;
         app.limits.clean();
+        app.capacity.tell();
         app.metrics.upkeep();
     }
 }
@@ -113,7 +139,7 @@ impl Server {
             .timer(TokioTimer::new())
             .keep_alive_interval(HEADER_TIME_MAX)
             .max_concurrent_streams(STREAMS_MAX);
-        let room = Arc::new(Semaphore::new(app.config.server.connections_max));
+        let room = Arc::new(Semaphore::new(connections_max(app.config.server.connections_max)));
         Self { routes: routes::app(app.clone()), protocol, room }
     }
 

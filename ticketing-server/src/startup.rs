@@ -15,13 +15,17 @@ use ticketing_core::{
     payment::gateway::PaymentGateway,
     store::Backend,
 };
-use ticketing_store::{OpenOptions, Role, Secrets, secrets::parse_seed};
+use ticketing_store::{
+    OpenOptions, Role, Secrets,
+    secrets::{SeedError, parse_seed},
+};
 use tokio::net::TcpListener;
 
 use crate::{
     auth::{bootstrap, jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
-    config::{AddressBlock, Config, ConfigError, SandboxConfig},
+    capacity::Capacity,
+    config::{self, AddressBlock, Config, ConfigError, SandboxConfig},
     gateway::{
         journal::Journal,
         sandbox::{Sandbox, SandboxSettings},
@@ -96,7 +100,7 @@ struct Front {
 
 impl Front {
     async fn prepare(config: &Config) -> Result<Self, StartupError> {
-        check_queue(config)?;
+        config.checked()?;
         let proxies = config.server.proxies()?;
         // First of all: what is counted before it is lost.
         let metrics = Metrics::install().map_err(StartupError)?;
@@ -124,17 +128,19 @@ impl Front {
         let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
         let engine =
             Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
+        let engine = engine.hold_churn(config.limits.hold_churn());
         let ticketing = engine.build();
         open_log(&ticketing).await?;
         ticketing.start_workers();
         let passwords = Passwords::new();
         if let (Some(email), Some(password)) = (&config.bootstrap.admin_email, &config.bootstrap.admin_password) {
-            bootstrap::first_administrator(&ticketing, &passwords, email, password).await?;
+            let policy = config.auth.password_policy();
+            bootstrap::first_administrator(&ticketing, &passwords, policy, email, password).await?;
         }
         let walkthrough = if demo { Some(walkthrough(&ticketing, &secrets, &public_url).await?) } else { None };
         tracing::info!(
             address = %address,
-            store = without_credentials(&config.store.url),
+            store = config::without_credentials(&config.store.url),
             profile = config.profile.name(),
             gateway = "sandbox",
             "started"
@@ -148,6 +154,7 @@ impl Front {
             tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
             passwords,
             limits: Limits::new(&config.limits),
+            capacity: Capacity::new(&config.concurrency),
             metrics,
             lifecycle: Lifecycle::new(),
             proxies,
@@ -158,16 +165,6 @@ impl Front {
             config: Arc::new(config),
         });
         Ok(Ready { app, listener, address, walkthrough })
-    }
-}
-
-fn check_queue(config: &Config) -> Result<(), StartupError> {
-    match &config.queue.url {
-        Some(url) if *url != config.store.url => Err(StartupError::new(
-            "queue.url (--queue): no store of this build serves a waiting room of its own; \
-             leave it out, or give the store's own URL",
-        )),
-        _ => Ok(()),
     }
 }
 
@@ -221,6 +218,10 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
         secrets.ticket_signing_seed = parse_seed(seed.expose_secret())
             .map_err(|error| ConfigError::invalid("tickets.signing_seed", &error.to_string()))?;
     }
+    if let Some(seed) = &config.tickets.signing_seed_previous {
+        let wrong = |error: SeedError| ConfigError::invalid("tickets.signing_seed_previous", &error.to_string());
+        secrets.ticket_signing_seed_previous = Some(parse_seed(seed.expose_secret()).map_err(wrong)?);
+    }
     Ok(secrets)
 }
 
@@ -252,17 +253,6 @@ fn public_url(config: &Config, address: SocketAddr) -> Arc<str> {
     }
 }
 
-/// A store's URL as it may be shown: nothing before the host, and no parameters.
-fn without_credentials(url: &str) -> String {
-    let url = url.split_once('?').map_or(url, |(url, _)| url);
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // A file's path may have an `@`, and has no credentials.
-    match rest.rsplit_once('@') {
-        Some((_, host)) if scheme != "sqlite" => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
-    }
-}
-
 /// Where this machine reaches a listener: one on every address answers on loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
@@ -287,14 +277,5 @@ mod tests {
         check("0.0.0.0:80", "127.0.0.1:80");
         check("[::]:80", "[::1]:80");
         check("192.0.2.1:80", "192.0.2.1:80");
-    }
-
-    #[test]
-    fn a_store_is_shown_without_its_credentials() {
-        let check = |url: &str, expected: &str| assert_eq!(without_credentials(url), expected);
-        check("sqlite://shop@home.db", "sqlite://shop@home.db");
-        check("memory://", "memory://");
-        check("postgres://shop:p@ss@db/tickets?password=p", "postgres://db/tickets");
-        check("redis://:secret@cache:6379", "redis://cache:6379");
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::{
     auth::{jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
+    capacity::Capacity,
     config::{AddressBlock, Config},
     gateway::{sandbox::Sandbox, signature::Verifier},
     limits::Limits,
@@ -39,6 +40,8 @@ pub struct Shared {
     pub passwords: Passwords,
     /// How often who may ask.
     pub limits: Limits,
+    /// How many requests are worked on at once.
+    pub capacity: Capacity,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// Whether the server is on its way out.

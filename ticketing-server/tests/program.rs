@@ -114,6 +114,113 @@ fn prod_starts_with_nothing_that_is_made_up() {
     check_refused(|command, _| _ = command.env("TICKETING__PROFILE", "staging"), &["profile", "staging"]);
 }
 
+/// Runs `config check` with more to say, and returns its exit code, its stdout and its stderr.
+fn config_check(directory: &Path, change: impl FnOnce(&mut Command)) -> (Option<i32>, String, String) {
+    let mut command = program(directory);
+    command.args(["config", "check"]);
+    change(&mut command);
+    let ended = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (ended.status.code(), text(ended.stdout), text(ended.stderr))
+}
+
+#[test]
+fn config_check_prints_every_setting_with_its_origin_and_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("shop.toml", "[server]\nconnections_max = 300\n[audit]\nkey = \"an-audit-key-for-hunter2-0123456789\"\n");
+    write("jwt", "a-token-secret-for-hunter2-0123456789\n");
+    let change = |command: &mut Command| {
+        command
+            .args(["--config", "shop.toml", "--store", "postgres://shop:hunter2@db/tickets"])
+            .env("TICKETING__AUTH__JWT_SECRET_FILE", "jwt")
+            .env("TICKETING__LIMITS__HOLD_PER_USER_PER_SECOND", "7");
+    };
+    let (code, told, complaints) = config_check(directory.path(), change);
+    assert_eq!((code, complaints.as_str()), (Some(0), ""), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    let lines: Vec<Vec<&str>> = told.lines().map(|line| line.splitn(3, "  ").map(str::trim).collect()).collect();
+    for expected in [
+        "server.connections_max | 300 | file shop.toml",
+        "store.url | postgres://db/tickets | flag --store",
+        "queue.url | postgres://db/tickets | default",
+        "audit.key | (set) | file shop.toml",
+        "auth.jwt_secret | (set) | environment TICKETING__AUTH__JWT_SECRET_FILE, file jwt",
+        "queue.token_secret | (generated) | generated",
+        "bootstrap.admin_password | - | default",
+        "limits.hold_per_user_per_second | 7 | environment TICKETING__LIMITS__HOLD_PER_USER_PER_SECOND",
+        "limits.login_per_account_per_minute | 10 | default",
+        "server.cors_origins | [\"*\"] | default",
+        "auth.password_require_upper | true | default",
+    ] {
+        let found = lines.iter().any(|line| {
+            let (key, rest) = (line[0], line[1..].join("  "));
+            let mut parts = rest.split("  ").map(str::trim).filter(|part| !part.is_empty());
+            let (value, origin) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            format!("{key} | {value} | {origin}") == expected
+        });
+        assert!(found, "no `{expected}` in:\n{told}");
+    }
+    let (code, json, _) = config_check(directory.path(), |command| {
+        change(command);
+        command.arg("--json");
+    });
+    assert_eq!(code, Some(0));
+    assert!(!json.contains("hunter2"), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let settings = json["settings"].as_array().unwrap();
+    assert_eq!((json["ok"].as_bool(), settings.len()), (Some(true), lines.len()));
+    let jwt = settings.iter().find(|setting| setting["key"] == "auth.jwt_secret").unwrap();
+    let origin = serde_json::json!({
+        "kind": "environment", "name": "TICKETING__AUTH__JWT_SECRET_FILE", "secretFile": "jwt",
+    });
+    assert_eq!((&jwt["value"], &jwt["secret"], &jwt["origin"]), (&"(set)".into(), &true.into(), &origin));
+    // It has made nothing, and opened nothing.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn config_check_tells_everything_that_is_wrong_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let unknown = |command: &mut Command| {
+        command.env("TICKETING__LIMITS__HOLDS", "1").env("TICKETING__AUTH__ACCESS_TTL_SECONDS", "soon");
+    };
+    let (code, told, complaints) = config_check(directory.path(), unknown);
+    assert_eq!((code, told.as_str(), complaints.lines().count()), (Some(2), "", 2), "{complaints}");
+    assert!(complaints.contains("TICKETING__LIMITS__HOLDS") && complaints.contains("ACCESS_TTL"), "{complaints}");
+    let unfit = |command: &mut Command| _ = command.args(["--profile", "prod", "--store", "mysql://x", "--json"]);
+    let (code, told, complaints) = config_check(directory.path(), unfit);
+    assert_eq!((code, complaints.as_str()), (Some(2), ""));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let errors: Vec<_> = told["errors"].as_array().unwrap().iter().map(|error| error.as_str().unwrap()).collect();
+    assert_eq!(told["ok"], false);
+    for key in ["store.url", "auth.jwt_secret", "audit.key", "tickets.signing_seed", "server.public_url", "sandbox"] {
+        assert!(errors.iter().any(|error| error.contains(key)), "no {key} in {errors:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_made_once_and_never_stands_in_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let secrets = || std::fs::read_to_string(path.join("ticketing.db.secrets.toml")).unwrap();
+    Running::start(program(&path), directory).stop_and_keep(|directory| {
+        let made = secrets();
+        Running::start(program(directory.path()), directory).stop_and_keep(|directory| {
+            assert_eq!(secrets(), made);
+            let values: Vec<&str> = made.split('"').skip(1).step_by(2).collect();
+            assert!(values.len() >= 5 && values.iter().all(|value| value.len() >= 32), "{} values", values.len());
+            for file in std::fs::read_dir(directory.path()).unwrap() {
+                let file = file.unwrap().path();
+                let kept = file.to_string_lossy().ends_with("secrets.toml");
+                let bytes = std::fs::read(&file).unwrap();
+                let has = |value: &&&str| bytes.windows(value.len()).any(|window| window == value.as_bytes());
+                assert_eq!(values.iter().filter(has).count(), if kept { values.len() } else { 0 }, "{file:?}");
+            }
+        });
+    });
+}
+
 #[test]
 fn a_first_administrator_with_a_weak_password_is_refused() {
     let bootstrap = |command: &mut Command, _: &Path| {
@@ -213,6 +320,13 @@ impl Running {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// As [`Running::stop`], and hands on the directory it ran in.
+    fn stop_and_keep(self, then: impl FnOnce(TempDir)) {
+        let Self { child, address, _directory } = self;
+        Self { child, address, _directory: tempfile::tempdir().unwrap() }.stop();
+        then(_directory);
     }
 
     /// Sends SIGTERM, checks that the process ends well, and returns its log.

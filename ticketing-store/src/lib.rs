@@ -125,6 +125,14 @@ pub enum OpenError {
     },
 }
 
+/// Whether `url` names a kind of store that [`open`] knows. Looks at nothing but the text.
+///
+/// # Errors
+/// [`UrlError`] says what is wrong with it, and repeats nothing that stands behind `://`.
+pub fn check_url(url: &str) -> Result<(), UrlError> {
+    url.parse::<StoreUrl>().map(drop)
+}
+
 /// Opens the store that `url` names: `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory://`.
 ///
 /// Does not migrate. Blocks for as long as the file system takes; needs no async runtime. A server is

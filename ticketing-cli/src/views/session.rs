@@ -48,13 +48,21 @@ struct PolicyRow {
     wait_ttl_seconds: Option<u32>,
     admit_ttl_seconds: Option<u32>,
     max_length: Option<u32>,
+    pre_queue_seconds: Option<u32>,
 }
 
 impl From<QueuePolicy> for PolicyRow {
     fn from(policy: QueuePolicy) -> Self {
-        let QueuePolicy { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length } =
-            policy;
-        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length }
+        let QueuePolicy {
+            mode,
+            admit_per_second,
+            max_active,
+            wait_ttl_seconds,
+            admit_ttl_seconds,
+            max_length,
+            pre_queue_seconds,
+        } = policy;
+        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length, pre_queue_seconds }
     }
 }
 

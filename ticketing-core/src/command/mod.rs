@@ -18,11 +18,11 @@ pub use self::{
         UpdateSession,
     },
     hold::{ExpireHolds, HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal, Swept},
+    login::{EndLogin, LoginRefusal, Rehash, RotateLogin, Rotated, StartLogin},
     payment::{
         CheckedOut, Checkout, CheckoutRefusal, CompleteOutbox, KeepCallback, LeaseOutbox, PaymentRefusal,
         RecordGatewaySession, RefundReason, SettlePayment, Settlement,
     },
-    login::{EndLogin, LoginRefusal, Rehash, Rotated, RotateLogin, StartLogin},
     queue::{AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, QueueRefusal},
     refund::{RefundOrder, RefundRefusal, Refunded},
     ticket::{RedeemRefusal, RedeemTicket, Redeemed},

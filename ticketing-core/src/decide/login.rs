@@ -38,12 +38,8 @@ pub(super) fn rotate(context: &mut Context<'_>, command: &RotateLogin) -> Verdic
         return refuse(LoginRefusal::Ended);
     }
     if command.presented == login.current {
-        let login = Login {
-            current: command.successor,
-            previous: Some(command.presented),
-            rotated_at: context.now,
-            ..login
-        };
+        let login =
+            Login { current: command.successor, previous: Some(command.presented), rotated_at: context.now, ..login };
         context.snapshot.logins.put(login.clone());
         return Ok(Rotated { user, login });
     }

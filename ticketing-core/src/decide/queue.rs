@@ -97,8 +97,9 @@ fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Re
     let admitted = context.snapshot.places(session.id, room.window_ended_through, 1)?;
     let waiting = context.snapshot.places(session.id, room.head(), 1)?;
     // A place that was given up is passed by on the way, but not while nobody is admitted.
-    let is_passed =
-        |place: &Place| place.state != PlaceState::In && (admits(session, context.now) || place.number <= room.frontier);
+    let is_passed = |place: &Place| {
+        place.state != PlaceState::In && (admits(session, context.now) || place.number <= room.frontier)
+    };
     Ok(admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place)))
 }
 

@@ -3,9 +3,7 @@
 use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::Action,
-    command::{
-        CompleteOutbox, LeaseOutbox, Never, PaymentRefusal, RefundOrder, RefundReason, RefundRefusal, Refunded,
-    },
+    command::{CompleteOutbox, LeaseOutbox, Never, PaymentRefusal, RefundOrder, RefundReason, RefundRefusal, Refunded},
     hold::Hold,
     ids::OutboxId,
     order::{Order, OrderStatus},

@@ -55,12 +55,7 @@ impl Ticketing {
     pub async fn refresh(&self, caller: Caller, token: &str) -> Result<Refreshed, EngineError<LoginRefusal>> {
         let token = RefreshToken::read(token).ok_or(EngineError::Refused(LoginRefusal::Unknown))?;
         let successor = self.inner.keys.refresh.successor(&token);
-        let rotate = RotateLogin {
-            caller,
-            id: token.login_id,
-            presented: token.hash(),
-            successor: successor.hash(),
-        };
+        let rotate = RotateLogin { caller, id: token.login_id, presented: token.hash(), successor: successor.hash() };
         let rotated = self.ask(rotate).await;
         if matches!(rotated, Err(EngineError::Refused(LoginRefusal::Reused))) {
             metrics::counter!("ticketing_login_reused_total").increment(1);

@@ -130,11 +130,7 @@ impl Ticketing {
     ///
     /// # Errors
     /// [`QueueRefusal::SessionNotFound`], or the engine's own.
-    pub async fn clear_queue(
-        &self,
-        caller: Caller,
-        session_id: SessionId,
-    ) -> Result<u64, EngineError<QueueRefusal>> {
+    pub async fn clear_queue(&self, caller: Caller, session_id: SessionId) -> Result<u64, EngineError<QueueRefusal>> {
         Ok(self.ask(ClearQueue { caller, session_id }).await?.sent_away)
     }
 

@@ -15,7 +15,8 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     queries::{
-        AuditCursor, AuditCursorError, AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, TicketView,
+        AuditCursor, AuditCursorError, AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page,
+        PageRequest, Queries, QueueView, SeatMap, SessionView, TicketView,
     },
     read::{Missing, Read, Record},
     snapshot::{Changes, Earliest, Snapshot, Table, Write},

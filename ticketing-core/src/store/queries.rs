@@ -287,11 +287,7 @@ pub trait Queries: Send + Sync + fmt::Debug {
     /// them, or those that changed behind the session's version `since`. A seat in an overdue hold is
     /// shown as `AVAILABLE`; no version tells when that began, so it is among those that changed
     /// until the hold is reclaimed.
-    fn seats(
-        &self,
-        session: SessionId,
-        since: Option<u64>,
-    ) -> BoxFuture<'_, Result<Option<SeatMap>, StoreError>>;
+    fn seats(&self, session: SessionId, since: Option<u64>) -> BoxFuture<'_, Result<Option<SeatMap>, StoreError>>;
 
     /// A hold.
     fn hold(&self, id: HoldId) -> BoxFuture<'_, Result<Option<Hold>, StoreError>>;

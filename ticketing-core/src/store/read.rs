@@ -6,7 +6,7 @@ use crate::{
     audit::{Stream, StreamId},
     event::Event,
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, OrderId, LoginId, OutboxId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, OutboxId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, Payment},

@@ -21,9 +21,9 @@ use crate::{
     seat::Seat,
     session::Session,
     store::{
-        AuditFilter, Backend, BatchHeader, BatchOutcome, CallbackToMatch, Changes, Decide, Decision, Durability, HoldFilter, Ledger,
-        OrderFilter, Page, PageRequest, Queries, QueueView, Receipt, Schema, SchemaVersion, SessionView, Store, StoreError,
-        TicketView,
+        AuditFilter, Backend, BatchHeader, BatchOutcome, CallbackToMatch, Changes, Decide, Decision, Durability,
+        HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, Receipt, Schema, SchemaVersion,
+        SessionView, Store, StoreError, TicketView,
     },
     ticket::Ticket,
     user::{Email, User, login::Login},

@@ -142,7 +142,11 @@ impl Checker<'_> {
         for hold in &self.ledger.holds {
             let refunded = self.is_refunded(hold);
             self.require(refunded == hold.refunded_at.is_some(), "I3", hold.id, || {
-                format!("was given back at {:?}, and its order {}", hold.refunded_at, if refunded { "was" } else { "was not" })
+                format!(
+                    "was given back at {:?}, and its order {}",
+                    hold.refunded_at,
+                    if refunded { "was" } else { "was not" }
+                )
             });
             let known = hold.order_id.is_none_or(|order| self.orders.contains_key(&order));
             self.require(known, "I3", hold.id, || "names an order that does not exist".to_owned());
@@ -282,7 +286,12 @@ impl Checker<'_> {
         }
         for ticket in &self.ledger.tickets {
             let used = u32::from(ticket.status == TicketStatus::Used);
-            expected.push((ticket.id.to_string(), Action::TicketRedeemed, used, times(&ticket.id, Action::TicketRedeemed)));
+            expected.push((
+                ticket.id.to_string(),
+                Action::TicketRedeemed,
+                used,
+                times(&ticket.id, Action::TicketRedeemed),
+            ));
         }
         for (target, action, expected, found) in expected {
             self.require(expected == found, "I14", target, || {

@@ -6,7 +6,7 @@ use ticketing_core::{
     audit::{Actor, Caller},
     command::UserRefusal,
     engine::{EngineError, NewUser},
-    user::{Email, Role, password},
+    user::{Email, Role, password::PasswordPolicy},
 };
 
 use super::passwords::Passwords;
@@ -19,6 +19,7 @@ use crate::startup::StartupError;
 pub async fn first_administrator(
     ticketing: &Ticketing,
     passwords: &Passwords,
+    policy: PasswordPolicy,
     email: &str,
     secret: &SecretString,
 ) -> Result<(), StartupError> {
@@ -30,7 +31,7 @@ pub async fn first_administrator(
     if existing.is_some() {
         return Ok(());
     }
-    password::check(secret.expose_secret()).map_err(|error| wrong("admin_password", error.to_string()))?;
+    policy.check(secret.expose_secret()).map_err(|error| wrong("admin_password", error.to_string()))?;
     let hash = passwords.hash(secret.expose_secret().to_owned()).await;
     let password_hash = hash.map_err(|error| failed(&error.reason()))?;
     let new = NewUser { email, password_hash, role: Role::Admin };

@@ -10,11 +10,11 @@ use crate::error::ApiError;
 
 /// Seconds a refused client is told to wait.
 const RETRY_AFTER_SECONDS: u32 = 2;
-/// Most that wait for their turn; at some 30 ms each that is a second or two on two cores.
-const WAITING_MAX: usize = 64;
+/// Most that wait for their turn; at some 30 ms each that is two seconds on two cores.
+const WAITING_MAX: usize = 128;
 
-/// Hashes and checks passwords on threads of their own: two per core at once, a few more wait,
-/// and the rest are refused.
+/// Hashes and checks passwords on threads of their own: one per core at once, so that requests get their
+/// share of the cores; a few more wait, and the rest are refused.
 #[derive(Debug)]
 pub struct Passwords {
     /// Those at work and those who wait.
@@ -25,10 +25,10 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Two per core at once.
+    /// One per core at once.
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::with_room(2 * cores, WAITING_MAX)
+        Self::with_room(cores, WAITING_MAX)
     }
 
     fn with_room(at_once: usize, waiting: usize) -> Self {

@@ -1,5 +1,8 @@
 //! Answers that many ask for, rendered once.
 
+mod seat_list;
+mod seats;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -23,6 +26,8 @@ const ENTRIES_MAX: usize = 10_000;
 pub(crate) struct Rendered {
     sessions: Cache<SessionId, RenderedSession>,
     lists: Cache<EventId, RenderedList>,
+    /// Seats of seated sessions.
+    pub(crate) seats: seats::Seats,
 }
 
 /// The body for one reading of a session.
@@ -45,7 +50,7 @@ pub(crate) struct RenderedList {
 
 impl Rendered {
     pub(crate) fn new() -> Self {
-        Self { sessions: Cache::new(ENTRIES_MAX), lists: Cache::new(ENTRIES_MAX) }
+        Self { sessions: Cache::new(ENTRIES_MAX), lists: Cache::new(ENTRIES_MAX), seats: seats::Seats::new() }
     }
 
     /// The body of `view`, rendered once for as long as the engine hands out the same reading.

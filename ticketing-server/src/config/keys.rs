@@ -5,6 +5,8 @@
 pub(super) enum Kind {
     Text,
     Number,
+    /// `true` or `false`.
+    Switch,
     /// Texts; separated by commas in the environment.
     List,
     /// A text that also may stand in a file of its own, named by the key with `_file` behind it.
@@ -26,6 +28,12 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("queue.token_secret", Kind::Secret),
     ("auth.jwt_secret", Kind::Secret),
     ("auth.access_ttl_seconds", Kind::Number),
+    ("auth.refresh_ttl_seconds", Kind::Number),
+    ("auth.password_min_chars", Kind::Number),
+    ("auth.password_max_chars", Kind::Number),
+    ("auth.password_require_upper", Kind::Switch),
+    ("auth.password_require_lower", Kind::Switch),
+    ("auth.password_require_digit", Kind::Switch),
     ("secrets.file", Kind::Text),
     ("payments.sandbox.journal", Kind::Text),
     ("payments.sandbox.webhook_secret", Kind::Secret),
@@ -34,30 +42,48 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("bootstrap.admin_password", Kind::Secret),
     ("limits.login_per_account_per_minute", Kind::Number),
     ("limits.login_per_address_per_minute", Kind::Number),
+    ("limits.signup_per_account_per_minute", Kind::Number),
     ("limits.signup_per_address_per_minute", Kind::Number),
     ("limits.requests_per_user_per_second", Kind::Number),
     ("limits.requests_per_address_per_second", Kind::Number),
+    ("limits.queue_per_user_per_second", Kind::Number),
+    ("limits.queue_per_address_per_second", Kind::Number),
+    ("limits.hold_per_user_per_second", Kind::Number),
+    ("limits.hold_per_address_per_second", Kind::Number),
+    ("limits.checkout_per_user_per_second", Kind::Number),
+    ("limits.checkout_per_address_per_second", Kind::Number),
+    ("limits.callback_per_address_per_second", Kind::Number),
+    ("limits.hold_churn_max", Kind::Number),
+    ("limits.hold_churn_window_seconds", Kind::Number),
+    ("concurrency.callback_max", Kind::Number),
+    ("concurrency.read_max", Kind::Number),
+    ("concurrency.checkout_max", Kind::Number),
+    ("concurrency.hold_max", Kind::Number),
+    ("concurrency.queue_max", Kind::Number),
+    ("concurrency.probe_max", Kind::Number),
+    ("concurrency.other_max", Kind::Number),
     ("audit.key", Kind::Secret),
     ("tickets.signing_seed", Kind::Secret),
+    ("tickets.signing_seed_previous", Kind::Secret),
     ("log.format", Kind::Text),
     ("log.level", Kind::Text),
 ];
 
 /// Whether `name` is a key, and of which kind; a secret's file counts as its secret.
-pub(super) fn find(name: &str) -> Option<(&'static str, Kind, Given)> {
-    let exact = KEYS.iter().find(|(key, _)| *key == name).map(|(key, kind)| (*key, *kind, Given::Itself));
+pub(super) fn find(name: &str) -> Option<(&'static str, Kind, By)> {
+    let exact = KEYS.iter().find(|(key, _)| *key == name).map(|(key, kind)| (*key, *kind, By::Itself));
     exact.or_else(|| {
         let secret = name.strip_suffix(FILE_SUFFIX)?;
         let found = KEYS.iter().find(|(key, kind)| *key == secret && *kind == Kind::Secret);
-        found.map(|(key, kind)| (*key, *kind, Given::InFile))
+        found.map(|(key, kind)| (*key, *kind, By::File))
     })
 }
 
 /// How a value is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Given {
+pub(super) enum By {
     Itself,
-    InFile,
+    File,
 }
 
 #[cfg(test)]

@@ -1,25 +1,34 @@
 //! What the server is told: flags over environment over file over defaults.
 
 mod address;
+mod check;
+mod concurrency;
 mod keys;
+mod limits;
 mod nearest;
+mod report;
 mod sources;
 mod weak;
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use ticketing_core::user::password::PasswordPolicy;
 
+pub(crate) use self::report::without_credentials;
 pub use self::{
     address::AddressBlock,
-    sources::{ConfigError, Sources},
+    concurrency::ConcurrencyConfig,
+    limits::LimitsConfig,
+    report::Report,
+    sources::{ConfigError, Flag, Origin, Sources},
     weak::weakness,
 };
 
 /// Everything that can be set. Keys are named `section.key` in files and `TICKETING__SECTION__KEY`
 /// in the environment.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How strict the server is about its own settings.
@@ -40,6 +49,8 @@ pub struct Config {
     pub bootstrap: BootstrapConfig,
     /// How often who may ask.
     pub limits: LimitsConfig,
+    /// How many requests are worked on at once.
+    pub concurrency: ConcurrencyConfig,
     /// The audit log.
     pub audit: AuditConfig,
     /// Tickets.
@@ -49,7 +60,7 @@ pub struct Config {
 }
 
 /// How strict the server is about its own settings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// A desk: secrets are made as needed, any origin may ask.
@@ -73,7 +84,7 @@ impl Profile {
 }
 
 /// The listener and the address of the shop.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Address and port to listen on; port 0 takes a free one.
@@ -101,7 +112,7 @@ impl Default for ServerConfig {
 }
 
 /// Where everything is kept.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory://`.
@@ -115,38 +126,78 @@ impl Default for StoreConfig {
 }
 
 /// The waiting room.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueConfig {
     /// Its own store; the server's unless said otherwise.
     pub url: Option<String>,
     /// Signs queue tokens.
+    #[serde(skip_serializing)]
     pub token_secret: Option<SecretString>,
 }
 
-/// Access tokens.
-#[derive(Debug, Clone, Deserialize)]
+/// Access tokens and passwords.
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Signs access tokens (HS256); at least 32 bytes.
+    #[serde(skip_serializing)]
     pub jwt_secret: Option<SecretString>,
     /// Life of an access token, 1 to 900.
     pub access_ttl_seconds: u32,
+    /// How long one log-in lasts, however often it is refreshed: 1 to 31,536,000.
+    pub refresh_ttl_seconds: u32,
+    /// Fewest characters of a new password, 1 to 128.
+    pub password_min_chars: usize,
+    /// Most characters of a new password, from the fewest to 1024.
+    pub password_max_chars: usize,
+    /// Whether a new password needs an upper-case letter.
+    pub password_require_upper: bool,
+    /// Whether a new password needs a lower-case letter.
+    pub password_require_lower: bool,
+    /// Whether a new password needs a digit.
+    pub password_require_digit: bool,
 }
 
 impl AuthConfig {
     /// Longest life of an access token.
     pub const ACCESS_TTL_SECONDS_MAX: u32 = 900;
+    /// Longest log-in: a year.
+    pub const REFRESH_TTL_SECONDS_MAX: u32 = 31_536_000;
+    /// Most characters that [`password_min_chars`](Self::password_min_chars) may ask for.
+    pub const PASSWORD_MIN_CHARS_MAX: usize = 128;
+    /// Most characters that [`password_max_chars`](Self::password_max_chars) may allow.
+    pub const PASSWORD_MAX_CHARS_MAX: usize = 1_024;
+
+    /// What a new password must have.
+    pub const fn password_policy(&self) -> PasswordPolicy {
+        PasswordPolicy {
+            chars_min: self.password_min_chars,
+            chars_max: self.password_max_chars,
+            upper: self.password_require_upper,
+            lower: self.password_require_lower,
+            digit: self.password_require_digit,
+        }
+    }
 }
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { jwt_secret: None, access_ttl_seconds: Self::ACCESS_TTL_SECONDS_MAX }
+        Self {
+            jwt_secret: None,
+            access_ttl_seconds: Self::ACCESS_TTL_SECONDS_MAX,
+            refresh_ttl_seconds: 2_592_000,
+            password_min_chars: 8,
+            password_max_chars: 128,
+            password_require_upper: true,
+            password_require_lower: true,
+            password_require_digit: true,
+        }
     }
 }
 
 /// Secrets that are not set.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecretsConfig {
     /// The file they are in, and are made in if there is none; beside the store unless said otherwise.
@@ -154,7 +205,7 @@ pub struct SecretsConfig {
 }
 
 /// Payment gateways.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaymentsConfig {
     /// The gateway that is part of the server.
@@ -162,73 +213,53 @@ pub struct PaymentsConfig {
 }
 
 /// The sandbox gateway.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxConfig {
     /// The file it keeps its own books in; in the process's memory unless said otherwise.
     pub journal: Option<PathBuf>,
     /// Signs its callbacks.
+    #[serde(skip_serializing)]
     pub webhook_secret: Option<SecretString>,
     /// The secret before this one: still believed while it is being changed.
+    #[serde(skip_serializing)]
     pub webhook_secret_previous: Option<SecretString>,
 }
 
 /// What is made at the first start.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootstrapConfig {
     /// Address of the first administrator.
     pub admin_email: Option<String>,
     /// Password of the first administrator.
+    #[serde(skip_serializing)]
     pub admin_password: Option<SecretString>,
 }
 
-/// How often who may ask. 0 is no limit.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    /// Tries to log in to one account.
-    pub login_per_account_per_minute: u32,
-    /// Tries to log in from one address.
-    pub login_per_address_per_minute: u32,
-    /// New accounts from one address.
-    pub signup_per_address_per_minute: u32,
-    /// Requests of one user.
-    pub requests_per_user_per_second: u32,
-    /// Requests from one address.
-    pub requests_per_address_per_second: u32,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            login_per_account_per_minute: 10,
-            login_per_address_per_minute: 100,
-            signup_per_address_per_minute: 60,
-            requests_per_user_per_second: 50,
-            requests_per_address_per_second: 1000,
-        }
-    }
-}
-
 /// The audit log.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditConfig {
     /// Chains the records; at least 32 bytes.
+    #[serde(skip_serializing)]
     pub key: Option<SecretString>,
 }
 
 /// Tickets.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TicketsConfig {
     /// Ed25519 seed: 32 bytes in hex or base64.
+    #[serde(skip_serializing)]
     pub signing_seed: Option<SecretString>,
+    /// The one before it: tickets signed with it still admit.
+    #[serde(skip_serializing)]
+    pub signing_seed_previous: Option<SecretString>,
 }
 
 /// Logs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// How a line looks. Unless said otherwise, for people where stderr is a terminal, for programs elsewhere.
@@ -244,7 +275,7 @@ impl Default for LogConfig {
 }
 
 /// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For programs.
@@ -257,11 +288,20 @@ impl Config {
     /// Reads and checks a configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] names the key, where it was set, and what is wrong.
+    /// [`ConfigError`] names the key, where it was set, and what is wrong: the first of all that is.
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
-        let config = sources.merge()?;
-        config.check()?;
+        let (config, _) = sources.merge().map_err(first)?;
+        config.checked()?;
         Ok(config)
+    }
+
+    /// Whether a server may start with it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn checked(&self) -> Result<(), ConfigError> {
+        let wrong = self.check();
+        if wrong.is_empty() { Ok(()) } else { Err(first(wrong)) }
     }
 
     /// Origins that browsers may ask from.
@@ -272,25 +312,10 @@ impl Config {
             (None, Profile::Dev | Profile::Prod) => Vec::new(),
         }
     }
+}
 
-    fn check(&self) -> Result<(), ConfigError> {
-        let invalid = |key, message: &str| Err(ConfigError::invalid(key, message));
-        if !(1..=AuthConfig::ACCESS_TTL_SECONDS_MAX).contains(&self.auth.access_ttl_seconds) {
-            return invalid("auth.access_ttl_seconds", "1 to 900 seconds");
-        }
-        if self.server.connections_max == 0 {
-            return invalid("server.connections_max", "at least 1");
-        }
-        if let Some(url) = &self.server.public_url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            return invalid("server.public_url", "must start with http:// or https://");
-        }
-        if self.bootstrap.admin_email.is_some() != self.bootstrap.admin_password.is_some() {
-            return invalid("bootstrap", "admin_email and admin_password go together");
-        }
-        weak::check(self)
-    }
+fn first(wrong: Vec<ConfigError>) -> ConfigError {
+    wrong.into_iter().next().expect("whoever refuses a configuration says why")
 }
 
 impl ServerConfig {

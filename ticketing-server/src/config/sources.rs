@@ -1,6 +1,7 @@
 //! Where settings come from, and how they are laid over each other.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{
     Config,
-    keys::{self, FILE_SUFFIX, Given, KEYS, Kind},
+    keys::{self, By, FILE_SUFFIX, KEYS, Kind},
     nearest::nearest,
 };
 
@@ -27,6 +28,11 @@ impl ConfigError {
     pub fn invalid(key: &str, message: &str) -> Self {
         Self(format!("{key} (environment: {}): {message}", variable(key)))
     }
+
+    /// A configuration that cannot be shown.
+    pub(super) fn unreadable(error: &serde_json::Error) -> Self {
+        Self(format!("the configuration cannot be shown: {error}"))
+    }
 }
 
 /// The places settings come from.
@@ -36,81 +42,164 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Environment variables; those without our prefix are passed over.
     pub environment: Vec<(OsString, OsString)>,
-    /// Settings by key, from flags.
-    pub flags: Vec<(&'static str, String)>,
+    /// Settings from flags.
+    pub flags: Vec<Flag>,
 }
+
+/// A setting that a flag gives.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    /// The flag, as it is typed.
+    pub name: &'static str,
+    /// The key that it sets.
+    pub key: &'static str,
+    /// What it is set to.
+    pub value: String,
+}
+
+/// Where the value of a key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// Nobody said anything, so the server makes it: a secret.
+    Generated,
+    /// The TOML file; or the file that it names, if there is a second one.
+    File(PathBuf, Option<PathBuf>),
+    /// This variable of the environment; or the file that it names, if there is one.
+    Environment(String, Option<PathBuf>),
+    /// This flag.
+    Flag(&'static str),
+}
+
+/// Where each key that is set was set.
+pub(super) type Origins = BTreeMap<&'static str, Origin>;
+
+/// One source's settings: where they come from, and what they are.
+type Layer = Vec<(&'static str, Value, Origin)>;
 
 impl Sources {
     /// Lays flags over environment over file over defaults.
-    pub(super) fn merge(self) -> Result<Config, ConfigError> {
-        let mut merged = Table::new();
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the sources; at least one thing.
+    pub(super) fn merge(self) -> Result<(Config, Origins), Vec<ConfigError>> {
+        let mut wrong = Vec::new();
+        let mut layers = Layer::new();
         if let Some(path) = &self.file {
-            let layer = self::file(path)?;
-            overlay(&mut merged, layer);
+            layers.extend(self::file(path, &mut wrong));
         }
-        overlay(&mut merged, environment(self.environment)?);
-        for (key, value) in self.flags {
-            put(&mut merged, key, Value::String(value));
+        layers.extend(environment(self.environment, &mut wrong));
+        let flags = self.flags.into_iter();
+        layers.extend(flags.map(|flag| (flag.key, Value::String(flag.value), Origin::Flag(flag.name))));
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
-        serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
+        let (mut merged, mut origins) = (Table::new(), Origins::new());
+        for (key, value, origin) in layers {
+            put(&mut merged, key, value);
+            origins.insert(key, origin);
+        }
+        let config = serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
             let key = error.path().to_string();
-            ConfigError::invalid(&key, error.inner().message())
-        })
+            vec![ConfigError::invalid(&key, error.inner().message())]
+        })?;
+        Ok((config, origins))
     }
 }
 
-fn file(path: &Path) -> Result<Vec<(&'static str, Value)>, ConfigError> {
-    let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| ConfigError(format!("cannot read {shown}: {error}")))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        ConfigError(format!("{shown}, line {line}: {}", error.message()))
-    })?;
-    let mut leaves = Vec::new();
-    flatten("", table, &mut leaves);
-    let named = leaves.into_iter().map(|(name, value)| (name.clone(), name, value));
-    layer(named, |unknown| {
-        let nearest = nearest(unknown, every_key().iter().map(String::as_str)).map(str::to_owned);
-        ConfigError(format!("{shown}: unknown key `{unknown}`; did you mean `{}`?", nearest.unwrap_or_default()))
-    })
+/// One setting as a source has it.
+struct Given {
+    /// How the source calls it.
+    shown: String,
+    /// As keys are called.
+    name: String,
+    value: Value,
 }
 
-fn environment(variables: Vec<(OsString, OsString)>) -> Result<Vec<(&'static str, Value)>, ConfigError> {
+fn file(path: &Path, wrong: &mut Vec<ConfigError>) -> Layer {
+    let shown = path.display();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            wrong.push(ConfigError(format!("cannot read {shown}: {error}")));
+            return Layer::new();
+        }
+    };
+    let table: Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            wrong.push(ConfigError(format!("{shown}, line {line}: {}", error.message())));
+            return Layer::new();
+        }
+    };
+    let mut leaves = Vec::new();
+    flatten("", table, &mut leaves);
+    let given = leaves.into_iter().map(|(name, value)| Given { shown: name.clone(), name, value });
+    let unknown = |unknown: &str| {
+        let nearest = nearest(unknown, every_key().iter().map(String::as_str)).map(str::to_owned);
+        ConfigError(format!("{shown}: unknown key `{unknown}`; did you mean `{}`?", nearest.unwrap_or_default()))
+    };
+    layer(given, unknown, |_, secret| Origin::File(path.to_owned(), secret), wrong)
+}
+
+fn environment(variables: Vec<(OsString, OsString)>, wrong: &mut Vec<ConfigError>) -> Layer {
     let mut ours = Vec::new();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
-        let value = value.into_string().map_err(|_| ConfigError(format!("{name}: not UTF-8")))?;
-        ours.push((name.to_owned(), key, Value::String(value)));
+        match value.into_string() {
+            Ok(value) => ours.push(Given { shown: name.to_owned(), name: key, value: Value::String(value) }),
+            Err(_) => wrong.push(ConfigError(format!("{name}: not UTF-8"))),
+        }
     }
     // The order of the environment is nobody's; errors should not depend on it.
-    ours.sort_by(|a, b| a.0.cmp(&b.0));
-    layer(ours.into_iter(), |unknown| {
+    ours.sort_by(|a, b| a.shown.cmp(&b.shown));
+    let unknown = |unknown: &str| {
         let variables: Vec<String> = every_key().iter().map(|key| variable(key)).collect();
         let nearest = nearest(unknown, variables.iter().map(String::as_str)).map(str::to_owned);
         let nearest = nearest.unwrap_or_default();
         ConfigError(format!("unknown environment variable `{unknown}`; did you mean `{nearest}`?"))
-    })
+    };
+    layer(ours.into_iter(), unknown, |name, secret| Origin::Environment(name.to_owned(), secret), wrong)
 }
 
 /// Settings of one source: known, of their kind, each once, and secrets read from their files.
 fn layer(
-    settings: impl Iterator<Item = (String, String, Value)>,
+    settings: impl Iterator<Item = Given>,
     unknown: impl Fn(&str) -> ConfigError,
-) -> Result<Vec<(&'static str, Value)>, ConfigError> {
-    let mut known: Vec<(&'static str, Value)> = Vec::new();
-    for (shown, name, value) in settings {
-        let (key, kind, given) = keys::find(&name).ok_or_else(|| unknown(&shown))?;
-        let value = match given {
-            Given::Itself => typed(&shown, kind, value)?,
-            Given::InFile => Value::String(secret_file(&shown, &value)?),
-        };
-        if known.iter().any(|(other, _)| *other == key) {
-            return Err(ConfigError(format!("{shown}: given both by itself and in a file; one is enough")));
+    origin: impl Fn(&str, Option<PathBuf>) -> Origin,
+    wrong: &mut Vec<ConfigError>,
+) -> Layer {
+    let mut known = Layer::new();
+    for setting in settings {
+        match read(setting, &unknown, &origin) {
+            Ok((key, ..)) if known.iter().any(|(other, ..)| *other == key) => {
+                wrong.push(ConfigError(format!("{key}: given both by itself and in a file; one is enough")));
+            }
+            Ok(setting) => known.push(setting),
+            Err(error) => wrong.push(error),
         }
-        known.push((key, value));
     }
-    Ok(known)
+    known
+}
+
+fn read(
+    Given { shown, name, value }: Given,
+    unknown: &impl Fn(&str) -> ConfigError,
+    origin: &impl Fn(&str, Option<PathBuf>) -> Origin,
+) -> Result<(&'static str, Value, Origin), ConfigError> {
+    let (key, kind, by) = keys::find(&name).ok_or_else(|| unknown(&shown))?;
+    let (value, file) = match by {
+        By::Itself => (typed(&shown, kind, value)?, None),
+        By::File => {
+            let (text, path) = secret_file(&shown, &value)?;
+            (Value::String(text), Some(path))
+        }
+    };
+    Ok((key, value, origin(&shown, file)))
 }
 
 fn typed(shown: &str, kind: Kind, value: Value) -> Result<Value, ConfigError> {
@@ -123,6 +212,11 @@ fn typed(shown: &str, kind: Kind, value: Value) -> Result<Value, ConfigError> {
             text.trim().parse().map(Value::Integer).map_err(|_| error("a whole number, 0 or more"))
         }
         (Kind::Number, _) => Err(error("a whole number, 0 or more")),
+        (Kind::Switch, value @ Value::Boolean(_)) => Ok(value),
+        (Kind::Switch, Value::String(text)) => {
+            text.trim().parse().map(Value::Boolean).map_err(|_| error("true or false"))
+        }
+        (Kind::Switch, _) => Err(error("true or false")),
         (Kind::List, value @ Value::Array(_)) => Ok(value),
         (Kind::List, Value::String(text)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -132,11 +226,12 @@ fn typed(shown: &str, kind: Kind, value: Value) -> Result<Value, ConfigError> {
     }
 }
 
-fn secret_file(shown: &str, path: &Value) -> Result<String, ConfigError> {
+/// The secret in a file, and where that is.
+fn secret_file(shown: &str, path: &Value) -> Result<(String, PathBuf), ConfigError> {
     let path = path.as_str().ok_or_else(|| ConfigError(format!("{shown}: expected a path")))?;
     let text =
         fs::read_to_string(path).map_err(|error| ConfigError(format!("{shown}: cannot read {path}: {error}")))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok((text.trim_end_matches(['\r', '\n']).to_owned(), path.into()))
 }
 
 fn flatten(prefix: &str, table: Table, leaves: &mut Vec<(String, Value)>) {
@@ -146,12 +241,6 @@ fn flatten(prefix: &str, table: Table, leaves: &mut Vec<(String, Value)>) {
             Value::Table(inner) => flatten(&key, inner, leaves),
             value => leaves.push((key, value)),
         }
-    }
-}
-
-fn overlay(merged: &mut Table, layer: Vec<(&'static str, Value)>) {
-    for (key, value) in layer {
-        put(merged, key, value);
     }
 }
 
@@ -174,7 +263,7 @@ fn every_key() -> Vec<String> {
     KEYS.iter().map(|(key, _)| (*key).to_owned()).chain(files).collect()
 }
 
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
 }
 
@@ -209,7 +298,7 @@ mod tests {
         let sources = Sources {
             file: Some(path),
             environment: variables(&[("TICKETING__SERVER__LISTEN", "env:1"), ("TICKETING__STORE__URL", "sqlite://e")]),
-            flags: vec![("server.listen", "flag:1".to_owned())],
+            flags: vec![Flag { name: "--listen", key: "server.listen", value: "flag:1".to_owned() }],
         };
         let config = Config::load(sources).unwrap();
         assert_eq!(config.server.listen, "flag:1");
@@ -224,6 +313,12 @@ mod tests {
             ("profile", _) => "dev",
             ("log.format", _) => "human",
             ("server.public_url", _) => "https://tickets.example.com",
+            ("server.cors_origins", _) => "https://shop.example, https://other.example",
+            ("server.listen", _) => "127.0.0.1:0",
+            ("store.url" | "queue.url", _) => "memory://",
+            ("tickets.signing_seed", _) => "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade",
+            ("log.level", _) => "warn",
+            (_, Kind::Switch) => "false",
             (_, Kind::Number) => "7",
             (_, Kind::List) => "10.0.0.0/8, ::1",
             (_, Kind::Text | Kind::Secret) => "hunter2-hunter3-hunter4-hunter5-hunter6",
@@ -232,6 +327,7 @@ mod tests {
         let config = Config::load(Sources { environment, ..Sources::default() }).unwrap();
         assert_eq!(config.profile, Profile::Dev);
         assert_eq!(config.server.proxies().unwrap().len(), 2);
+        assert!(!config.auth.password_require_upper && config.concurrency.hold_max == 7);
         assert!(config.audit.key.unwrap().expose_secret().starts_with("hunter2"));
     }
 
@@ -250,6 +346,7 @@ mod tests {
             &[],
             &["login_per_account_per_minute", "number"],
         );
+        check_refused("[auth]\npassword_require_upper = \"yes\"", &[], &["password_require_upper", "true or false"]);
         check_refused("[log]\nformat = \"xml\"", &[], &["log.format", "xml"]);
         check_refused("profile = [", &[], &["line 1"]);
         check_refused("", &[("TICKETING__AUTH__ACCESS_TTL_SECONDS", "901")], &["auth.access_ttl_seconds", "900"]);

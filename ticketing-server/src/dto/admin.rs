@@ -76,6 +76,8 @@ pub struct PolicyBody {
     wait_ttl_seconds: Option<u32>,
     admit_ttl_seconds: Option<u32>,
     max_length: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pre_queue_seconds: Option<u32>,
 }
 
 impl Default for PolicyBody {
@@ -86,16 +88,31 @@ impl Default for PolicyBody {
 
 impl From<QueuePolicy> for PolicyBody {
     fn from(policy: QueuePolicy) -> Self {
-        let QueuePolicy { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length } =
-            policy;
-        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length }
+        let QueuePolicy {
+            mode,
+            admit_per_second,
+            max_active,
+            wait_ttl_seconds,
+            admit_ttl_seconds,
+            max_length,
+            pre_queue_seconds,
+        } = policy;
+        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length, pre_queue_seconds }
     }
 }
 
 impl From<PolicyBody> for QueuePolicy {
     fn from(body: PolicyBody) -> Self {
-        let PolicyBody { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length } = body;
-        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length }
+        let PolicyBody {
+            mode,
+            admit_per_second,
+            max_active,
+            wait_ttl_seconds,
+            admit_ttl_seconds,
+            max_length,
+            pre_queue_seconds,
+        } = body;
+        Self { mode, admit_per_second, max_active, wait_ttl_seconds, admit_ttl_seconds, max_length, pre_queue_seconds }
     }
 }
 

@@ -17,6 +17,14 @@ pub struct Credentials {
     pub password: SecretString,
 }
 
+/// A refresh token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RefreshBody {
+    /// As it was given out.
+    pub refresh_token: SecretString,
+}
+
 /// An account that was made.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +41,8 @@ pub struct SignedUp {
 pub struct LoggedIn {
     /// Goes into `Authorization: Bearer …`.
     pub access_token: String,
+    /// Brings new ones, once.
+    pub refresh_token: String,
     /// Always `Bearer`.
     pub token_type: &'static str,
     /// Life of the token, in seconds.

@@ -66,32 +66,32 @@ impl From<&SessionView> for SessionBody {
     }
 }
 
-/// All seats of a session.
+/// Seats of a session: all of them, or those that changed.
 #[derive(Debug, Serialize)]
-pub struct SeatsBody {
-    items: Vec<SeatBody>,
+pub struct SeatsBody<'a> {
+    items: Vec<SeatBody<'a>>,
     /// Counts every change of the session and its seats.
     version: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct SeatBody {
-    id: SeatId,
-    section: String,
-    row: String,
+struct SeatBody<'a> {
+    id: &'a SeatId,
+    section: &'a str,
+    row: &'a str,
     number: i64,
     status: SeatStatus,
     price: Money,
 }
 
-impl SeatsBody {
-    /// The seats of `session`, each with what it costs.
-    pub fn new(session: &Session, seats: Vec<Seat>) -> Self {
-        let body = |seat: Seat| SeatBody {
+impl<'a> SeatsBody<'a> {
+    /// `seats` of `session`, each with what it costs.
+    pub fn new(session: &Session, seats: impl IntoIterator<Item = &'a Seat>) -> Self {
+        let body = |seat: &'a Seat| SeatBody {
             price: seat.price.unwrap_or(session.price),
-            id: seat.id,
-            section: seat.section,
-            row: seat.row,
+            id: &seat.id,
+            section: &seat.section,
+            row: &seat.row,
             number: seat.number,
             status: seat.status,
         };

@@ -135,6 +135,9 @@ impl IntoApi for HoldRefusal {
             Self::TokenExpired => new(StatusCode::FORBIDDEN, "queue_token_expired"),
             Self::NotAdmitted => new(StatusCode::FORBIDDEN, "not_admitted"),
             Self::TokenMismatch => new(StatusCode::FORBIDDEN, "queue_token_mismatch"),
+            Self::CoolingDown { retry_after_seconds } => {
+                new(StatusCode::TOO_MANY_REQUESTS, "cooling_down").retry_after(retry_after_seconds)
+            }
             Self::SoldOut { remaining } => conflict("sold_out").with("remaining", remaining),
             Self::SeatTaken { seat_ids } => conflict("seat_taken").with("seatIds", labels(seat_ids)),
             Self::HoldExists { hold_id } => conflict("hold_exists").with("holdId", hold_id.to_string()),

@@ -1,9 +1,12 @@
 //! What requests, answers and refusals look like in JSON.
 
 pub mod admin;
+pub mod audit;
 pub mod auth;
 pub mod catalogue;
+pub mod checkin;
 pub mod holds;
+pub mod orders;
 pub mod payments;
 pub mod queue;
 pub mod reconcile;

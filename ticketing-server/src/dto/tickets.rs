@@ -47,7 +47,7 @@ impl TicketView {
 #[derive(Debug, Serialize)]
 pub struct TicketKeys {
     /// The keys.
-    pub keys: [TicketKey; 1],
+    pub keys: Vec<TicketKey>,
 }
 
 /// A public key.

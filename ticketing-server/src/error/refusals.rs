@@ -1,7 +1,7 @@
 //! Answers to the refusals of accounts and of the catalogue.
 
 use http::StatusCode;
-use ticketing_core::command::{CatalogueRefusal, Never, UserRefusal};
+use ticketing_core::command::{CatalogueRefusal, LoginRefusal, Never, UserRefusal};
 
 use super::{ApiError, IntoApi};
 
@@ -19,6 +19,14 @@ impl IntoApi for UserRefusal {
             Self::UserNotFound => ApiError::new(StatusCode::NOT_FOUND, "user_not_found", detail),
             _ => ApiError::internal(detail),
         }
+    }
+}
+
+impl IntoApi for LoginRefusal {
+    /// Whoever presents a token learns no more than that it is not valid.
+    fn into_api(self) -> ApiError {
+        let detail = "the refresh token is not valid, or not any more; log in again";
+        ApiError::new(StatusCode::UNAUTHORIZED, "refresh_token_invalid", detail).caused_by(self)
     }
 }
 

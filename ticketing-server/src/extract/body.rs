@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::error::ApiError;
+use crate::{capacity::Admission, error::ApiError};
 
 /// Largest body, unless a route says otherwise.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -50,9 +50,13 @@ async fn read<const MAX: usize>(request: Request) -> Result<RawBody<MAX>, ApiErr
     if content_length(request.headers()).is_some_and(|length| length > MAX as u64) {
         return Err(too_large(MAX));
     }
+    let admission = request.extensions().get::<Admission>().cloned();
     let collected = tokio::time::timeout(BODY_TIME_MAX, Limited::new(request.into_body(), MAX).collect()).await;
     match collected {
-        Ok(Ok(body)) => Ok(RawBody(body.to_bytes())),
+        Ok(Ok(body)) => {
+            admission.map_or(Ok(()), |admission| admission.enter())?;
+            Ok(RawBody(body.to_bytes()))
+        }
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(MAX)),
         Ok(Err(error)) => Err(ApiError::invalid("the body ended early").caused_by(error)),
         Err(_) => {

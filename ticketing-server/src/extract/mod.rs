@@ -25,5 +25,5 @@ pub(crate) use self::{
 
 /// Who asks, for the engine and its audit log.
 pub fn caller(user: User, trace: TraceId) -> Caller {
-    Caller { actor: Actor::User(user.id), trace_id: Some(trace) }
+    Caller { actor: Actor::User(user.id), trace_id: Some(trace), span: None }
 }

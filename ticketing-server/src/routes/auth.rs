@@ -10,12 +10,12 @@ use http::{StatusCode, header};
 use secrecy::ExposeSecret;
 use ticketing_core::{
     audit::{Actor, Caller},
-    engine::NewUser,
-    user::{Email, Role, password},
+    engine::{LoginToken, NewUser},
+    user::{Email, Role, User as Account},
 };
 
 use crate::{
-    dto::auth::{Credentials, LoggedIn, Me, SignedUp},
+    dto::auth::{Credentials, LoggedIn, Me, RefreshBody, SignedUp},
     error::{ApiError, IntoApi},
     extract::{Body, Context, User},
     state::App,
@@ -26,6 +26,8 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/api/auth/signup", post(signup))
         .route("/api/auth/login", post(login))
+        .route("/api/auth/refresh", post(refresh))
+        .route("/api/auth/logout", post(logout))
         .route("/api/me", get(me))
 }
 
@@ -38,18 +40,18 @@ async fn signup(
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_email", error.to_string())
             .with_field("email", error.to_string())
     })?;
-    password::check(body.password.expose_secret()).map_err(|error| {
+    app.config.auth.password_policy().check(body.password.expose_secret()).map_err(|error| {
         ApiError::new(StatusCode::BAD_REQUEST, "weak_password", error.to_string())
             .with_field("password", error.to_string())
     })?;
-    app.limits.signup(context.address)?;
+    app.limits.signup(&email, context.address)?;
     // The engine decides this again; here it saves the hashing.
     if app.ticketing.queries().user_by_email(email.clone()).await?.is_some() {
         return Err(ticketing_core::command::UserRefusal::EmailTaken.into_api());
     }
     let password_hash = app.passwords.hash(body.password.expose_secret().to_owned()).await?;
     // Nobody is logged in yet: the server itself makes the account.
-    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id) };
+    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
     let user = app.ticketing.create_user(caller, NewUser { email, password_hash, role: Role::User }).await?;
     Ok((StatusCode::CREATED, Json(SignedUp { user_id: user.id, email: user.email })))
 }
@@ -67,10 +69,58 @@ async fn login(State(app): State<App>, context: Context, Body(body): Body<Creden
         let detail = "the e-mail address or the password is wrong";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));
     };
+    rehash(&app, &account, &context, body.password.expose_secret()).await;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(ApiError::internal)?;
+    let caller = Caller { actor: Actor::User(account.id), trace_id: Some(context.trace_id), span: None };
+    let ttl_seconds = app.config.auth.refresh_ttl_seconds;
+    let login = app.ticketing.start_login(caller, account.id, secret, ttl_seconds).await?;
+    logged_in(&app, &account, &login)
+}
+
+/// A hash that was made with other parameters is made again, now that the password is at hand. Nobody is
+/// kept out when that fails.
+async fn rehash(app: &App, account: &Account, context: &Context, password: &str) {
+    if !account.password_hash.needs_rehash() {
+        return;
+    }
+    let Ok(hash) = app.passwords.hash(password.to_owned()).await else { return };
+    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    if let Err(error) = app.ticketing.rehash(caller, account.id, account.password_hash.clone(), hash).await {
+        tracing::warn!(%error, "a password could not be hashed anew");
+    }
+}
+
+fn logged_in(app: &App, account: &Account, login: &LoginToken) -> Result<Response, ApiError> {
     let user = User { id: account.id, role: account.role };
-    let access_token = app.tokens.issue(user).map_err(ApiError::internal)?;
-    let body = LoggedIn { access_token, token_type: "Bearer", expires_in: app.tokens.ttl_seconds() };
+    let body = LoggedIn {
+        access_token: app.tokens.issue(user).map_err(ApiError::internal)?,
+        refresh_token: login.token.text(),
+        token_type: "Bearer",
+        expires_in: app.tokens.ttl_seconds(),
+    };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+async fn refresh(
+    State(app): State<App>,
+    context: Context,
+    Body(body): Body<RefreshBody>,
+) -> Result<Response, ApiError> {
+    app.limits.login(None, context.address)?;
+    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    let refreshed = app.ticketing.refresh(caller, body.refresh_token.expose_secret()).await?;
+    logged_in(&app, &refreshed.user, &refreshed.next)
+}
+
+async fn logout(
+    State(app): State<App>,
+    context: Context,
+    Body(body): Body<RefreshBody>,
+) -> Result<StatusCode, ApiError> {
+    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    app.ticketing.logout(caller, body.refresh_token.expose_secret()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn me(State(app): State<App>, user: User) -> Result<Json<Me>, ApiError> {

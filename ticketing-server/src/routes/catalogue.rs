@@ -20,7 +20,7 @@ use crate::{
     cache::RenderedList,
     dto::{
         List,
-        catalogue::{EventBody, SeatsBody, SessionBody},
+        catalogue::{EventBody, SessionBody},
         page_of,
     },
     error::ApiError,
@@ -35,7 +35,7 @@ pub fn router() -> Router<App> {
         .route("/api/events/{event_id}", get(event))
         .route("/api/events/{event_id}/sessions", get(sessions))
         .route("/api/sessions/{session_id}", get(session))
-        .route("/api/sessions/{session_id}/seats", get(seats))
+        .route("/api/sessions/{session_id}/seats", get(super::seats::seats))
 }
 
 impl Viewer {
@@ -83,18 +83,12 @@ async fn session(State(app): State<App>, viewer: Viewer, Id(id): Id<SessionId>) 
     Ok(json(app.rendered.session(&view)?))
 }
 
-async fn seats(State(app): State<App>, viewer: Viewer, Id(id): Id<SessionId>) -> Result<Json<SeatsBody>, ApiError> {
-    visible_session(&app, viewer, id).await?;
-    let (session, seats) = app.ticketing.queries().seats(id).await?.ok_or_else(SessionId::not_found)?;
-    Ok(Json(SeatsBody::new(&session, seats)))
-}
-
 async fn visible_event(app: &App, viewer: Viewer, id: EventId) -> Result<Event, ApiError> {
     let event = app.ticketing.queries().event(id).await?;
     event.filter(|event| viewer.may_see(event.status)).ok_or_else(EventId::not_found)
 }
 
-async fn visible_session(app: &App, viewer: Viewer, id: SessionId) -> Result<Arc<SessionView>, ApiError> {
+pub(super) async fn visible_session(app: &App, viewer: Viewer, id: SessionId) -> Result<Arc<SessionView>, ApiError> {
     let view = app.ticketing.session(id).await?;
     view.filter(|view| viewer.may_see(view.event_status)).ok_or_else(SessionId::not_found)
 }

@@ -3,13 +3,17 @@
 mod admin;
 mod auth;
 mod catalogue;
+mod checkin;
 mod holds;
 mod operations;
+mod orders;
 mod payments;
 mod problems;
 mod queue;
+mod queue_stream;
 mod reconcile;
 mod sandbox;
+mod seats;
 mod tickets;
 
 use axum::{Router, response::Response};
@@ -27,7 +31,9 @@ pub fn app(app: App) -> Router {
         .merge(holds::router())
         .merge(payments::router())
         .merge(tickets::router())
+        .merge(checkin::router())
         .merge(admin::router())
+        .merge(orders::router())
         .merge(reconcile::router())
         .merge(sandbox::router())
         .merge(operations::router())

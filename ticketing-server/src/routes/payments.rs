@@ -67,7 +67,7 @@ async fn callback(
     let report = parse::<CallbackBody>(&body)?;
     let raw = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the body is not UTF-8"))?;
     let kept = redact::without_card_data(raw).map_err(|error| ApiError::invalid(error.to_string()))?;
-    let caller = Caller { actor: Actor::Gateway, trace_id: Some(trace) };
+    let caller = Caller { actor: Actor::Gateway, trace_id: Some(trace), span: None };
     app.ticketing.payment_callback(caller, report.into_report(kept)).await?;
     Ok(Json(Nothing {}))
 }

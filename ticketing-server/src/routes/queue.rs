@@ -3,11 +3,13 @@
 use axum::{
     Json, Router,
     extract::{FromRequestParts, State},
+    response::IntoResponse,
     routing::{get, post},
 };
 use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 
+use super::queue_stream;
 use crate::{
     dto::queue::{QueueStatusView, QueueTokenRequest, QueueTokenView, token_required},
     error::ApiError,
@@ -20,7 +22,10 @@ const TOKEN_HEADER: &str = "queue-token";
 
 /// Taking a place, asking where it stands, giving it up.
 pub fn router() -> Router<App> {
-    Router::new().route("/api/queue/token", post(join).delete(leave)).route("/api/queue/status", get(status))
+    Router::new()
+        .route("/api/queue/token", post(join).delete(leave))
+        .route("/api/queue/status", get(status))
+        .route("/api/queue/stream", get(stream))
 }
 
 async fn join(
@@ -40,6 +45,10 @@ async fn status(
     AnyToken(token): AnyToken,
 ) -> Result<Json<QueueStatusView>, ApiError> {
     Ok(Json(app.ticketing.queue_status(&token, user.id).await?.into()))
+}
+
+async fn stream(State(app): State<App>, user: User, AnyToken(token): AnyToken) -> Result<impl IntoResponse, ApiError> {
+    queue_stream::stream(app, user.id, token).await
 }
 
 async fn leave(State(app): State<App>, user: User, HeaderToken(token): HeaderToken) -> Result<StatusCode, ApiError> {

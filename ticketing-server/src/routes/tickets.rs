@@ -3,7 +3,7 @@
 use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header;
-use ticketing_core::ids::TicketId;
+use ticketing_core::{ids::TicketId, ticket};
 
 use crate::{
     dto::{
@@ -37,14 +37,16 @@ async fn picture(State(app): State<App>, user: User, Id(id): Id<TicketId>) -> Re
 }
 
 async fn keys(State(app): State<App>) -> impl IntoResponse {
-    let signer = app.ticketing.ticket_signer();
-    let key = TicketKey {
-        kid: signer.key_id().to_string(),
-        kty: "OKP",
-        crv: "Ed25519",
-        alg: "EdDSA",
-        purpose: "sig",
-        x: URL_SAFE_NO_PAD.encode(signer.public_key()),
+    let named = |key: [u8; 32]| {
+        ticket::qr::key_id_of(&key).map(|id| TicketKey {
+            kid: id.to_string(),
+            kty: "OKP",
+            crv: "Ed25519",
+            alg: "EdDSA",
+            purpose: "sig",
+            x: URL_SAFE_NO_PAD.encode(key),
+        })
     };
-    ([(header::CACHE_CONTROL, "public, max-age=3600")], Json(TicketKeys { keys: [key] }))
+    let keys = app.ticketing.ticket_keys().into_iter().filter_map(named).collect();
+    ([(header::CACHE_CONTROL, "public, max-age=3600")], Json(TicketKeys { keys }))
 }

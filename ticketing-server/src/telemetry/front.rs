@@ -1,4 +1,4 @@
-//! The one layer around every route: trace, identity, limits, panics, problems, log and metrics.
+//! The one layer around every route: trace, room, identity, limits, panics, problems, log and metrics.
 //!
 //! One layer, because each costs every request an allocation or two.
 
@@ -6,6 +6,7 @@ use std::{convert::Infallible, future::Future, net::IpAddr, panic::AssertUnwindS
 
 use axum::{
     Router,
+    body::HttpBody,
     extract::{MatchedPath, Request},
     response::{IntoResponse, Response},
     routing::Route,
@@ -17,8 +18,10 @@ use tower::{Service, layer::layer_fn, service_fn};
 
 use super::{actions::action, trace::header_value};
 use crate::{
+    capacity::{Admission, Class},
     error::ApiError,
     extract::{Context, Identity, PeerAddress},
+    limits::Stage,
     state::App,
 };
 
@@ -34,10 +37,8 @@ pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
     router.layer(layer_fn(move |mut route: Route| {
         let app = app.clone();
         service_fn(move |mut request: Request| {
-            let exchange = Exchange::begin(&app, &request);
-            let refused = exchange.refuse(&app, &request);
-            request.extensions_mut().insert(exchange.context);
-            let routed = match refused {
+            let mut exchange = Exchange::begin(&app, &request);
+            let routed = match exchange.admit(&app, &mut request) {
                 None => Ok(route.call(request)),
                 Some(refused) => Err(Box::new(refused)),
             };
@@ -58,6 +59,7 @@ async fn guard(routed: impl Future<Output = Result<Response, Infallible>>) -> Re
     match AssertUnwindSafe(routed).catch_unwind().await {
         Ok(Ok(response)) => response,
         Err(panic) => {
+            metrics::counter!("http_panics_total").increment(1);
             let message = panic.downcast_ref::<&str>().map(ToString::to_string);
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             ApiError::internal(format_args!("a handler panicked: {message}")).into_response()
@@ -72,48 +74,64 @@ struct Exchange {
     route: Option<MatchedPath>,
     origin: Option<HeaderValue>,
     began_at: Timestamp,
+    /// Kept until there is an answer. `None`: there was no room.
+    admission: Option<Admission>,
 }
 
 impl Exchange {
     fn begin(app: &App, request: &Request) -> Self {
         let headers = request.headers();
-        let identity = match headers.get(header::AUTHORIZATION) {
-            None => Identity::Anonymous,
-            Some(value) => {
-                bearer(value).and_then(|token| app.tokens.verify(token)).map_or(Identity::Invalid, Identity::User)
-            }
-        };
         let address = address(app, request.extensions().get::<PeerAddress>(), headers);
         Self {
-            context: Context { trace_id: app.trace_ids.of(headers), address, identity },
+            context: Context { trace_id: app.trace_ids.of(headers), address, identity: Identity::Anonymous },
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             origin: app.cors.allowed(headers),
             began_at: app.clock.now(),
+            admission: None,
         }
     }
 
-    /// The answer to a request that no handler gets to see.
+    /// Lets a request go on to its handler, with all that was found out about it; or the answer to one
+    /// that no handler gets to see.
+    fn admit(&mut self, app: &App, request: &mut Request) -> Option<Response> {
+        // First of all: a refusal must cost next to nothing.
+        let admission = match app.capacity.admit(Class::of(&self.method, self.route())) {
+            Ok(admission) => admission,
+            Err(full) => return Some(full.into_response()),
+        };
+        if request.body().is_end_stream() || self.method.is_safe() {
+            if let Err(full) = admission.enter() {
+                return Some(full.into_response());
+            }
+        }
+        self.admission = Some(admission.clone());
+        self.context.identity = identity(app, request.headers());
+        let refused = self.refuse(app, request);
+        request.extensions_mut().insert(self.context);
+        request.extensions_mut().insert(admission);
+        refused
+    }
+
     fn refuse(&self, app: &App, request: &Request) -> Option<Response> {
         let user = match self.context.identity {
             Identity::User(user) => Some(user.id),
             Identity::Anonymous | Identity::Invalid => None,
         };
-        let address = (!self.is_free_of_address_limits()).then_some(self.context.address);
-        match app.limits.request(user, address) {
+        let address = (!self.is_probe()).then_some(self.context.address);
+        match app.limits.request(Stage::of(&self.method, self.route()), user, address) {
             Ok(()) => app.cors.preflight(&self.method, request.headers()),
             Err(limited) => Some(limited.into_response()),
         }
     }
 
-    /// A gateway and a probe send from one address however many buyers there are: callbacks are told
-    /// apart by their signature, and what a probe asks for costs next to nothing.
-    fn is_free_of_address_limits(&self) -> bool {
-        match self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str) {
-            "/healthz" | "/readyz" | "/metrics" => true,
-            "/api/payments/callback" => self.method == Method::POST,
-            _ => false,
-        }
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
+    }
+
+    /// What a probe asks for costs next to nothing, and it may ask at any rate.
+    fn is_probe(&self) -> bool {
+        Class::of(&self.method, self.route()) == Class::Probe
     }
 
     fn end(self, app: &App, mut response: Response) -> Response {
@@ -123,16 +141,16 @@ impl Exchange {
         }
         response.headers_mut().insert(TRACE_ID, header_value(self.context.trace_id));
         let latency = app.clock.now().since(self.began_at);
-        let route = self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-        app.metrics.answered(&self.method, route, response.status(), latency);
-        self.log(route, response.status(), problem.as_ref(), latency);
+        app.metrics.answered(&self.method, self.route(), response.status(), latency);
+        self.log(self.route(), response.status(), problem.as_ref(), latency);
         if let Some(origin) = self.origin {
             app.cors.admit(origin, response.headers_mut());
         }
         response
     }
 
-    /// One line per request. Reads that went well are many and say little: level debug.
+    /// One line per request. Reads that went well are many and say little, and so do those that there was
+    /// no room for, of which the log is told how many: level debug.
     fn log(&self, route: &str, status: StatusCode, problem: Option<&ApiError>, latency: Duration) {
         let outcome = problem.map_or("ok", ApiError::reason);
         let user_id = match self.context.identity {
@@ -155,7 +173,9 @@ impl Exchange {
                 )
             };
         }
-        if status.is_server_error() {
+        if self.admission.is_none() {
+            line!(debug);
+        } else if status.is_server_error() {
             line!(error);
         } else if problem.is_none() && (self.method == Method::GET || self.method == Method::HEAD) {
             line!(debug);
@@ -171,6 +191,11 @@ impl std::fmt::Display for Shown {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+fn identity(app: &App, headers: &HeaderMap) -> Identity {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Identity::Anonymous };
+    bearer(value).and_then(|token| app.tokens.verify(token)).map_or(Identity::Invalid, Identity::User)
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {

@@ -94,6 +94,10 @@ fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
     counter!("http_requests_total", "Requests answered, by method, route pattern and class of status.");
     histogram!("http_request_duration_seconds", "Time from the end of a request's headers to its answer.");
+    counter!("http_requests_shed_total", "Requests refused for want of room, by class.");
+    gauge!("http_requests_in_flight", "Requests that are being worked on, by class.");
+    counter!("http_rate_limited_total", "Requests over a limit of their user, account or address, by limit.");
+    counter!("http_panics_total", "Handlers that panicked: defects, each answered 500.");
     counter!("log_lines_dropped_total", "Log lines dropped because stderr was slower than the log.");
     gauge!("ticketing_backlog", "Commands that wait for the writers of the store.");
     gauge!("ticketing_lane_length", "Commands left waiting when the last batch was taken.");
@@ -112,6 +116,8 @@ fn describe() {
     counter!("ticketing_refund_requested_total", "Payments to be given back, by reason.");
     counter!("ticketing_callback_duplicate_total", "Callbacks about payments that were settled already.");
     counter!("ticketing_callback_unmatched_total", "Callbacks about payments that are not known.");
+    counter!("ticketing_ticket_scan_total", "Scans of tickets at the door, by result.");
+    counter!("ticketing_login_reused_total", "Log-ins ended because a refresh token was used again.");
     counter!("ticketing_queue_enqueue_total", "Places taken in waiting rooms.");
     counter!("ticketing_queue_allowed_total", "Users let in from waiting rooms.");
     counter!(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use ticketing_server::config::Profile;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -141,6 +142,10 @@ pub async fn a_page_of_a_named_origin_may_ask_and_no_other(store: &Store) {
     let local = TestServer::start(&local).await;
     let any = preflight(&local, "https://evil.example").await.unwrap();
     assert_eq!(header(&any, "access-control-allow-origin"), "*");
+    let dev = store.another().await;
+    let dev = TestServer::with(&dev, |config| config.profile = Profile::Dev).await;
+    let none = preflight(&dev, "https://evil.example").await.unwrap();
+    assert_eq!(header(&none, "access-control-allow-origin"), "");
 }
 
 pub async fn an_address_behind_a_trusted_proxy_is_believed_and_no_other(store: &Store) {

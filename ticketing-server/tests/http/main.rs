@@ -6,12 +6,17 @@
 mod administration;
 mod authentication;
 mod catalogue;
+mod checkin;
 mod conventions;
 mod holds;
+mod limits;
+mod logins;
 mod operations;
 mod payments;
+mod queue_stream;
 mod restarts;
 mod sandbox;
+mod seats;
 mod server;
 mod shop;
 #[path = "../store/mod.rs"]
@@ -34,6 +39,40 @@ macro_rules! every_case {
                 without_a_genuine_token_nobody_is_anybody
                 a_subject_without_an_account_is_a_user_all_the_same
                 an_administrator_by_token_alone_is_none
+            }
+            logins {
+                a_refresh_token_brings_new_tokens_and_is_used_up
+                a_lost_answer_is_given_again
+                a_token_used_again_ends_its_whole_family
+                a_log_in_ends_with_its_owners_log_out
+                a_token_of_nobody_is_refused_as_any_other
+                a_log_in_has_an_end_however_often_it_is_refreshed
+                a_refreshed_token_has_the_role_that_the_account_has_by_then
+                a_hash_of_other_parameters_is_made_again_at_the_next_log_in
+            }
+            checkin {
+                a_ticket_admits_once_and_the_same_scan_is_answered_the_same
+                of_a_hundred_scans_at_once_one_is_admitted
+                a_ticket_of_another_session_a_revoked_one_and_a_forgery_are_told_apart
+                only_staff_and_administrators_let_people_in
+                tickets_of_the_key_before_still_admit_and_both_keys_are_published
+                an_order_is_given_back_once_its_tickets_are_void_and_its_stock_is_free
+                only_a_paid_order_with_unused_tickets_is_given_back
+                orders_are_listed_by_session_user_and_status
+                the_audit_log_is_searched_by_target_and_by_actor
+            }
+            seats {
+                a_list_that_has_not_changed_is_not_sent_again
+                a_list_is_compressed_for_those_who_take_it_so
+                since_a_version_only_what_has_changed_is_told
+                a_version_that_is_unknown_brings_the_whole_list
+                a_hundred_who_want_one_seat_leave_it_with_one_of_them
+            }
+            queue_stream {
+                a_stream_tells_where_a_place_stands_on_every_change
+                those_who_wait_are_told_when_it_is_sold_out_and_when_it_is_not_any_more
+                a_stream_is_refused_as_the_status_is
+                a_stream_ends_with_the_server
             }
             catalogue {
                 a_published_event_and_its_sessions_are_shown_to_everybody
@@ -122,6 +161,16 @@ macro_rules! every_case {
                 probes_and_callbacks_are_answered_however_often_their_address_asks
                 a_header_block_that_never_ends_closes_the_connection
                 a_body_that_never_ends_is_told_so
+            }
+            limits {
+                each_stage_refuses_beyond_its_own_limit_and_says_when_to_come_back
+                each_stage_has_a_limit_per_address_whoever_asks
+                signing_up_with_one_address_has_a_limit_wherever_it_is_tried_from
+                a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything_else
+                whoever_sends_a_hold_slowly_takes_nobodys_place
+                a_handler_that_panics_is_answered_500_and_the_server_lives
+                the_password_policy_is_the_configured_one
+                links_that_leave_the_server_start_with_its_public_address
             }
             operations {
                 a_server_tells_how_it_is

@@ -54,13 +54,7 @@ pub struct Person {
 
 /// No limits, as most tests ask more often than people do.
 pub fn no_limits() -> LimitsConfig {
-    LimitsConfig {
-        login_per_account_per_minute: 0,
-        login_per_address_per_minute: 0,
-        signup_per_address_per_minute: 0,
-        requests_per_user_per_second: 0,
-        requests_per_address_per_second: 0,
-    }
+    LimitsConfig::none()
 }
 
 impl TestServer {

@@ -96,13 +96,7 @@ impl<'a> Nodes<'a> {
         config.payments.sandbox.webhook_secret = Some(WEBHOOK_SECRET.into());
         config.payments.sandbox.journal = Some(self.journal());
         config.tickets.signing_seed = Some("5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade".into());
-        config.limits = LimitsConfig {
-            login_per_account_per_minute: 0,
-            login_per_address_per_minute: 0,
-            signup_per_address_per_minute: 0,
-            requests_per_user_per_second: 0,
-            requests_per_address_per_second: 0,
-        };
+        config.limits = LimitsConfig::none();
         change(&mut config);
         match &self.shared {
             Some(shared) => startup::start_over(Arc::clone(shared), config, demo).await,

@@ -141,18 +141,25 @@ pub async fn call(
 
 /// A signed callback of the sandbox gateway.
 pub async fn callback(address: SocketAddr, pg_payment_id: &str) -> Option<Answer> {
-    use hmac::{Hmac, KeyInit, Mac};
     let body = json!({ "pgPaymentId": pg_payment_id, "status": "SUCCESS" }).to_string();
-    let t = unix_seconds();
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
-    mac.update(format!("{t}.{body}").as_bytes());
-    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let head = format!(
         "POST /api/payments/callback HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Ticketing-Signature: t={t},v1={signature}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+         Ticketing-Signature: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        signature(body.as_bytes()),
         body.len()
     );
     exchange(address, &head).await
+}
+
+/// The sandbox gateway's signature of a callback's body.
+pub fn signature(body: &[u8]) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let t = unix_seconds();
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
+    mac.update(format!("{t}.").as_bytes());
+    mac.update(body);
+    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={t},v1={signature}")
 }
 
 async fn exchange(address: SocketAddr, request: &str) -> Option<Answer> {

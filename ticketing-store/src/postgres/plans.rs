@@ -7,8 +7,8 @@ use tokio_postgres::Client;
 use super::{
     PostgresStore, batches,
     tables::{
-        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
-        users,
+        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams,
+        tickets, users,
     },
 };
 use crate::{

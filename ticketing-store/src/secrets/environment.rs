@@ -88,10 +88,7 @@ fn strong(
 }
 
 fn seed(name: &'static str, text: &SecretString) -> Result<Zeroizing<[u8; 32]>, SecretsError> {
-    let wrong = |error: super::SeedError| SecretsError::Variable {
-        name: name.to_owned(),
-        detail: error.to_string(),
-    };
+    let wrong = |error: super::SeedError| SecretsError::Variable { name: name.to_owned(), detail: error.to_string() };
     let seed = parse_seed(text.expose_secret()).map(Zeroizing::new).map_err(wrong)?;
     if is_weak(&*seed) { Err(WeakSecret { name }.into()) } else { Ok(seed) }
 }

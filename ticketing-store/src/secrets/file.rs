@@ -78,8 +78,14 @@ fn write_draft(draft: &Path, secrets: &Secrets) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(draft)?;
-    let Secrets { jwt_secret, audit_key, queue_token_key, webhook_secret, ticket_signing_seed, ticket_signing_seed_previous: _ } =
-        secrets;
+    let Secrets {
+        jwt_secret,
+        audit_key,
+        queue_token_key,
+        webhook_secret,
+        ticket_signing_seed,
+        ticket_signing_seed_previous: _,
+    } = secrets;
     let text = format!(
         "{HEADER}jwt_secret = \"{}\"\naudit_key = \"{}\"\nqueue_token_key = \"{}\"\nwebhook_secret = \"{}\"\n\
          ticket_signing_seed = \"{}\"\n",

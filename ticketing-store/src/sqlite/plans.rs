@@ -5,8 +5,8 @@ use rusqlite::{Connection, StatementStatus, params};
 use super::{
     batches, connection, schema,
     tables::{
-        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams, tickets,
-        users,
+        audit, callbacks, events, holds, logins, orders, outbox, payments, places, rooms, seats, sessions, streams,
+        tickets, users,
     },
 };
 

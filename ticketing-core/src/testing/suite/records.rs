@@ -251,14 +251,7 @@ pub async fn what_may_be_absent_reads_back_absent(bench: Bench) {
             ..session
         },
         seat: Seat { price: None, status: SeatStatus::Available, hold_id: None, ..seat },
-        hold: Hold {
-            wanted: Wanted::Quantity(2),
-            place: None,
-            order_id: None,
-            refunded_at: None,
-            trace: None,
-            ..hold
-        },
+        hold: Hold { wanted: Wanted::Quantity(2), place: None, order_id: None, refunded_at: None, trace: None, ..hold },
         order: Order { paid_at: None, trace: None, ..order },
         payment: Payment { gateway: None, ..payment },
         callback: Callback {

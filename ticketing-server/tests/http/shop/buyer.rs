@@ -22,7 +22,12 @@ impl Buyer {
         Self { http, base, person, keys: Arc::default() }
     }
 
-    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    /// The same person, at another address.
+    pub(super) fn at(&self, base: String) -> Self {
+        Self { base, ..self.clone() }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.base);
         self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.token)
     }

@@ -7,7 +7,10 @@ use std::{future::Future, sync::OnceLock, time::Duration};
 
 use serde_json::{Value, json};
 use ticketing_core::clock::{Clock, SystemClock};
-use ticketing_server::gateway::signature::{self, SigningSecret};
+use ticketing_server::{
+    config::Config,
+    gateway::signature::{self, SigningSecret},
+};
 
 pub use self::{
     answer::Answer,
@@ -35,10 +38,33 @@ pub struct Shop {
 impl Shop {
     /// A shop over `store`.
     pub async fn open(store: &Store) -> Self {
-        let server = TestServer::start(store).await;
+        Self::open_with(store, |_| ()).await
+    }
+
+    /// A shop over `store` with other settings.
+    pub async fn open_with(store: &Store, change: impl FnOnce(&mut Config)) -> Self {
+        let server = TestServer::with(store, change).await;
         let admin = server.admin().await;
         let event = server.event(&admin).await;
         Self { server, http: client(), admin, event }
+    }
+
+    /// The same shop after another start of its server, with other settings; `None`: nothing outlives a
+    /// server on this store.
+    pub async fn restarted(self, store: &Store, change: impl FnOnce(&mut Config)) -> Option<Self> {
+        let Self { server, http, admin, event } = self;
+        server.stop().await;
+        match store {
+            Store::Memory => None,
+            Store::Sqlite(_) | Store::Postgres(_) => {
+                Some(Self { server: TestServer::with(store, change).await, http, admin, event })
+            }
+        }
+    }
+
+    /// The same buyer, at this shop's address.
+    pub fn again(&self, buyer: &Buyer) -> Buyer {
+        buyer.at(self.server.url.clone())
     }
 
     /// The address of `path`.
@@ -78,6 +104,11 @@ impl Shop {
         let request = self.server.patch(&format!("/api/admin/sessions/{session}"));
         let answer = request.bearer_auth(&self.admin.token).json(&change).send().await.unwrap();
         Answer::read(answer).await.expect(200);
+    }
+
+    pub async fn admin_get(&self, path: &str) -> Answer {
+        let request = self.server.get(path).bearer_auth(&self.admin.token);
+        Answer::read(request.send().await.unwrap()).await
     }
 
     pub async fn admin_post(&self, path: &str, body: Value) -> Answer {

@@ -17,8 +17,8 @@ use ticketing_core::{
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
     store::{
-        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SeatMap, SessionView, StoreError,
-        TicketView,
+        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SeatMap,
+        SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
     user::{Email, User, login::Login},
@@ -32,8 +32,8 @@ use super::{
     columns::{Array, At, Id, int},
     flight::{Query, params},
     tables::{
-        Stored, audit, callbacks, events, holds, logins, orders, outbox, payments, places, record, records, rooms, sessions,
-        tickets, users,
+        Stored, audit, callbacks, events, holds, logins, orders, outbox, payments, places, record, records, rooms,
+        sessions, tickets, users,
     },
 };
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::lists;
 use crate::postgres::{
     PostgresStore,
-    columns::{int, Array, At, Columns, Id},
+    columns::{Array, At, Columns, Id, int},
     flight::{Query, params},
     tables::{Stored, callbacks, holds, places, record, records, rooms, seats, sessions, tickets},
 };

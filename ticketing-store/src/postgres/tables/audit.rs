@@ -34,7 +34,7 @@ fn search(behind: &str) -> String {
 }
 
 fn last(behind: &str) -> String {
-    format!("{} WHERE {behind} {ORDER} OFFSET $4 - 1 LIMIT 1", select::<AuditRecord>())
+    format!("{} WHERE {behind} {ORDER} OFFSET $4::bigint - 1 LIMIT 1", select::<AuditRecord>())
 }
 
 const SESSION: &str = "SESSION";

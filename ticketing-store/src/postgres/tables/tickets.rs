@@ -1,6 +1,9 @@
 //! Tickets.
 
-use ticketing_core::{store::StoreError, ticket::{Redemption, Ticket}};
+use ticketing_core::{
+    store::StoreError,
+    ticket::{Redemption, Ticket},
+};
 use tokio_postgres::types::Type;
 
 use super::{Replaced, Stored, insert_into, list, of_session, statements, update_of};

@@ -18,7 +18,8 @@ use ticketing_core::{
     seat::Seat,
     session::Session,
     store::{
-        AuditCursor, AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
+        AuditCursor, AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries,
+        QueueView, SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
     user::{Email, User, login::Login},
@@ -29,7 +30,8 @@ use super::{
     SqliteStore,
     columns::{Columns, Id, int},
     tables::{
-        all, audit, callbacks, events, holds, logins, one, orders, outbox, payments, places, rooms, sessions, tickets, users,
+        all, audit, callbacks, events, holds, logins, one, orders, outbox, payments, places, rooms, sessions, tickets,
+        users,
     },
 };
 

@@ -39,16 +39,8 @@ const UPDATE: &str = "UPDATE orders SET quantity = ?6, seat_ids = ?7, amount_min
      WHERE id = ?1 AND session_id = ?2 AND hold_id = ?3 AND payment_id = ?4 AND user_id = ?5";
 
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[
-    BY_ID,
-    IN_SESSION,
-    OF_SESSION,
-    OF_USER,
-    PAGE,
-    PAGE_OF_SESSION,
-    PAGE_OF_USER,
-    UPDATE,
-];
+pub(in crate::sqlite) const STATEMENTS: &[&str] =
+    &[BY_ID, IN_SESSION, OF_SESSION, OF_USER, PAGE, PAGE_OF_SESSION, PAGE_OF_USER, UPDATE];
 
 fn execute(order: &Order, connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params![

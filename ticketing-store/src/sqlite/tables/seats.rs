@@ -18,11 +18,8 @@ pub(in crate::sqlite) const BY_ID: &str =
 pub(in crate::sqlite) const OF_SESSION: &str =
     concat!("SELECT ", columns!(), " FROM seats s WHERE s.session_id = ?1 ORDER BY s.id");
 /// Those that changed behind a version.
-pub(in crate::sqlite) const CHANGED: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM seats s INDEXED BY seats_changed WHERE s.session_id = ?1 AND s.version > ?2"
-);
+pub(in crate::sqlite) const CHANGED: &str =
+    concat!("SELECT ", columns!(), " FROM seats s INDEXED BY seats_changed WHERE s.session_id = ?1 AND s.version > ?2");
 const INSERT: &str = "INSERT INTO seats (session_id, id, section, \"row\", number, price_minor, price_currency, status, hold_id, \
      version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const UPDATE: &str = "UPDATE seats SET section = ?3, \"row\" = ?4, number = ?5, price_minor = ?6, price_currency = ?7, status = ?8, \

@@ -26,7 +26,8 @@ use crate::{
     seat::Seat,
     session::Session,
     store::{
-        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView, SessionView, StoreError, TicketView,
+        AuditFilter, CallbackToMatch, HoldFilter, Ledger, OrderFilter, Page, PageRequest, Queries, QueueView,
+        SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
     user::{Email, User, login::Login},

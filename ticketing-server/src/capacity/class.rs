@@ -1,0 +1,61 @@
+use http::Method;
+
+/// What a request is for, as far as room goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The gateway's callbacks.
+    Callback,
+    /// Reads.
+    Read,
+    /// What goes on with a hold or gives something back.
+    Checkout,
+    /// New holds.
+    Hold,
+    /// New places in waiting rooms.
+    Queue,
+    /// Health, readiness and metrics.
+    Probe,
+    /// Everything else.
+    Other,
+}
+
+impl Class {
+    /// How many there are.
+    pub(super) const COUNT: usize = 7;
+
+    /// The class of `method` on the pattern `route`.
+    pub(crate) fn of(method: &Method, route: &str) -> Self {
+        match (method.as_str(), route) {
+            (_, "/healthz" | "/readyz" | "/metrics") => Self::Probe,
+            ("POST", "/api/payments/callback") => Self::Callback,
+            ("POST", "/api/reservations/hold") => Self::Hold,
+            ("POST", "/api/queue/token") => Self::Queue,
+            ("POST", "/api/payments/checkout" | "/api/checkin/redeem")
+            | ("DELETE", "/api/reservations/hold/{hold_id}" | "/api/queue/token") => Self::Checkout,
+            // Some of the administration's look at everything there is.
+            ("GET" | "HEAD" | "OPTIONS", route) if !route.starts_with("/api/admin/") => Self::Read,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rush_is_for_has_other_room_than_what_must_not_suffer_from_it() {
+        let check = |method: Method, route: &str, expected| assert_eq!(Class::of(&method, route), expected, "{route}");
+        check(Method::POST, "/api/reservations/hold", Class::Hold);
+        check(Method::POST, "/api/queue/token", Class::Queue);
+        check(Method::POST, "/api/payments/checkout", Class::Checkout);
+        check(Method::DELETE, "/api/reservations/hold/{hold_id}", Class::Checkout);
+        check(Method::POST, "/api/payments/callback", Class::Callback);
+        check(Method::GET, "/api/queue/status", Class::Read);
+        check(Method::GET, "/api/payments/{payment_id}", Class::Read);
+        check(Method::GET, "/readyz", Class::Probe);
+        check(Method::GET, "/api/admin/verify", Class::Other);
+        check(Method::POST, "/api/auth/login", Class::Other);
+        check(Method::POST, "unmatched", Class::Other);
+    }
+}

@@ -1,0 +1,176 @@
+//! How many requests are worked on at once: room of its own for each class, so that a rush of one
+//! leaves the others theirs.
+//!
+//! A request without a body takes its place at once; one with a body, when the body is there: whoever
+//! sends it slowly takes nobody's place meanwhile. Where there is no place, the request is refused at
+//! once, and before anything is found out about it.
+
+mod class;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use http::StatusCode;
+use metrics::{Counter, Gauge};
+
+pub(crate) use self::class::Class;
+use crate::{config::ConcurrencyConfig, error::ApiError};
+
+/// The room of one server.
+#[derive(Debug)]
+pub struct Capacity([Arc<Room>; Class::COUNT]);
+
+/// The room of one class.
+#[derive(Debug)]
+struct Room {
+    name: &'static str,
+    max: usize,
+    taken: AtomicUsize,
+    shed: Counter,
+    in_flight: Gauge,
+    /// Refused since somebody looked.
+    shed_lately: AtomicU64,
+}
+
+/// A place in a room, free again when it is dropped.
+#[derive(Debug)]
+struct Place(Arc<Room>);
+
+/// One request's way into its room. Clones are of the same request; it leaves with the last.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission(Arc<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    room: Arc<Room>,
+    place: OnceLock<Place>,
+}
+
+impl Capacity {
+    /// Room as configured.
+    pub fn new(config: &ConcurrencyConfig) -> Self {
+        let classes = [
+            (Class::Callback, "callback", config.callback_max),
+            (Class::Read, "read", config.read_max),
+            (Class::Checkout, "checkout", config.checkout_max),
+            (Class::Hold, "hold", config.hold_max),
+            (Class::Queue, "queue", config.queue_max),
+            (Class::Probe, "probe", config.probe_max),
+            (Class::Other, "other", config.other_max),
+        ];
+        debug_assert!(classes.iter().enumerate().all(|(place, (class, ..))| *class as usize == place));
+        Self(classes.map(|(_, name, max)| Arc::new(Room::new(name, max))))
+    }
+
+    /// The way into the room of `class`, if there seems to be a place.
+    ///
+    /// # Errors
+    /// 503 `overloaded`.
+    pub(crate) fn admit(&self, class: Class) -> Result<Admission, ApiError> {
+        let room = &self.0[class as usize];
+        if room.taken.load(Ordering::Relaxed) >= room.max {
+            return Err(room.refuse());
+        }
+        Ok(Admission(Arc::new(Pending { room: Arc::clone(room), place: OnceLock::new() })))
+    }
+
+    /// Brings the gauges up to date, and tells the log who was refused since the last time.
+    pub(crate) fn tell(&self) {
+        for room in &self.0 {
+            room.in_flight.set(room.taken.load(Ordering::Relaxed) as f64);
+            let refused = room.shed_lately.swap(0, Ordering::Relaxed);
+            if refused > 0 {
+                tracing::warn!(class = room.name, refused, max = room.max, "too many requests at once");
+            }
+        }
+    }
+}
+
+impl Admission {
+    /// Takes the request's place. Again: nothing.
+    ///
+    /// # Errors
+    /// 503 `overloaded`.
+    pub(crate) fn enter(&self) -> Result<(), ApiError> {
+        if self.0.place.get().is_some() {
+            return Ok(());
+        }
+        let place = Place::take(&self.0.room).ok_or_else(|| self.0.room.refuse())?;
+        // Whoever was faster has taken one for the same request: this one is given back.
+        let _ = self.0.place.set(place);
+        Ok(())
+    }
+}
+
+impl Room {
+    fn new(name: &'static str, max: usize) -> Self {
+        Self {
+            name,
+            max,
+            taken: AtomicUsize::new(0),
+            shed: metrics::counter!("http_requests_shed_total", "class" => name),
+            in_flight: metrics::gauge!("http_requests_in_flight", "class" => name),
+            shed_lately: AtomicU64::new(0),
+        }
+    }
+
+    fn refuse(&self) -> ApiError {
+        self.shed.increment(1);
+        self.shed_lately.fetch_add(1, Ordering::Relaxed);
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too many requests at once; try again soon")
+    }
+}
+
+impl Place {
+    fn take(room: &Arc<Room>) -> Option<Self> {
+        let more = |taken: usize| (taken < room.max).then_some(taken + 1);
+        room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self(Arc::clone(room)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn narrow() -> Capacity {
+        Capacity::new(&ConcurrencyConfig { hold_max: 1, ..ConcurrencyConfig::default() })
+    }
+
+    #[test]
+    fn a_full_room_refuses_at_once_and_leaves_the_others_theirs() {
+        let capacity = narrow();
+        let inside = capacity.admit(Class::Hold).unwrap();
+        inside.enter().unwrap();
+        let refused = capacity.admit(Class::Hold).unwrap_err();
+        assert_eq!((refused.status(), refused.reason()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+        for other in [Class::Callback, Class::Read, Class::Checkout, Class::Queue, Class::Probe, Class::Other] {
+            capacity.admit(other).unwrap().enter().unwrap();
+        }
+        drop(inside);
+        capacity.admit(Class::Hold).unwrap().enter().unwrap();
+    }
+
+    #[test]
+    fn who_has_not_sent_everything_takes_nobodys_place() {
+        let capacity = narrow();
+        let slow = capacity.admit(Class::Hold).unwrap();
+        let fast = capacity.admit(Class::Hold).unwrap();
+        fast.enter().unwrap();
+        assert!(slow.enter().is_err());
+        drop(fast);
+        slow.enter().unwrap();
+        slow.clone().enter().unwrap();
+        assert!(capacity.admit(Class::Hold).is_err());
+        drop(slow);
+        assert!(capacity.admit(Class::Hold).is_ok());
+    }
+}

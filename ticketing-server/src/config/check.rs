@@ -1,0 +1,143 @@
+//! What a configuration must not say.
+
+use secrecy::ExposeSecret;
+
+use super::{AuthConfig, ConcurrencyConfig, Config, ConfigError, weak};
+
+impl Config {
+    /// All that is wrong with it, in order.
+    pub(super) fn check(&self) -> Vec<ConfigError> {
+        let mut wrong = Vec::new();
+        self.check_server(&mut wrong);
+        self.check_stores(&mut wrong);
+        self.check_auth(&mut wrong);
+        for (key, max) in self.concurrency.by_key() {
+            if !(1..=ConcurrencyConfig::MAX).contains(&max) {
+                wrong.push(ConfigError::invalid(key, &format!("1 to {}", ConcurrencyConfig::MAX)));
+            }
+        }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
+            wrong.push(ConfigError::invalid("log.level", &error.to_string()));
+        }
+        weak::check(self, &mut wrong);
+        wrong
+    }
+
+    fn check_server(&self, wrong: &mut Vec<ConfigError>) {
+        let mut refuse = |key: &str, message: &str| wrong.push(ConfigError::invalid(key, message));
+        let port = self.server.listen.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        if !matches!(port, Some(Ok(_))) {
+            let message = format!("cannot listen on {}: expected an address and a port", self.server.listen);
+            refuse("server.listen", &message);
+        }
+        if self.server.connections_max == 0 {
+            refuse("server.connections_max", "at least 1");
+        }
+        if self.server.public_url.as_ref().is_some_and(|url| host_of(url).is_none_or(str::is_empty)) {
+            refuse("server.public_url", "must start with http:// or https://, and name a host");
+        }
+        let is_origin = |origin: &str| host_of(origin).is_some_and(|host| !host.is_empty() && !host.contains('/'));
+        let origins = self.server.cors_origins.iter().flatten();
+        for origin in origins.filter(|origin| *origin != "*" && !is_origin(origin.trim_end_matches('/'))) {
+            refuse("server.cors_origins", &format!("`{origin}` is neither `*` nor like https://shop.example"));
+        }
+        wrong.extend(self.server.proxies().err());
+    }
+
+    fn check_stores(&self, wrong: &mut Vec<ConfigError>) {
+        if let Err(error) = ticketing_store::check_url(&self.store.url) {
+            wrong.push(ConfigError::invalid("store.url", &format!("(--store) {error}")));
+        }
+        if self.queue.url.as_ref().is_some_and(|url| *url != self.store.url) {
+            let message = "(--queue) no store of this build serves a waiting room of its own; leave it out, or give \
+                           the store's own URL";
+            wrong.push(ConfigError::invalid("queue.url", message));
+        }
+    }
+
+    fn check_auth(&self, wrong: &mut Vec<ConfigError>) {
+        let mut refuse = |key: &str, message: &str| wrong.push(ConfigError::invalid(key, message));
+        let auth = &self.auth;
+        if !(1..=AuthConfig::ACCESS_TTL_SECONDS_MAX).contains(&auth.access_ttl_seconds) {
+            refuse("auth.access_ttl_seconds", "1 to 900 seconds");
+        }
+        if !(1..=AuthConfig::PASSWORD_MIN_CHARS_MAX).contains(&auth.password_min_chars) {
+            refuse("auth.password_min_chars", "1 to 128 characters");
+        }
+        if !(auth.password_min_chars..=AuthConfig::PASSWORD_MAX_CHARS_MAX).contains(&auth.password_max_chars) {
+            refuse("auth.password_max_chars", "from auth.password_min_chars to 1024 characters");
+        }
+        if self.bootstrap.admin_email.is_some() != self.bootstrap.admin_password.is_some() {
+            refuse("bootstrap", "admin_email and admin_password go together");
+        }
+        if !(1..=AuthConfig::REFRESH_TTL_SECONDS_MAX).contains(&auth.refresh_ttl_seconds) {
+            refuse("auth.refresh_ttl_seconds", "1 to 31536000 seconds");
+        }
+        if !(1..=86_400).contains(&self.limits.hold_churn_window_seconds) {
+            refuse("limits.hold_churn_window_seconds", "1 to 86400 seconds");
+        }
+        let seeds = [
+            ("tickets.signing_seed", &self.tickets.signing_seed),
+            ("tickets.signing_seed_previous", &self.tickets.signing_seed_previous),
+        ];
+        for (key, seed) in seeds {
+            let parsed = seed.as_ref().map(|seed| ticketing_store::secrets::parse_seed(seed.expose_secret()));
+            if let Some(Err(error)) = parsed {
+                refuse(key, &error.to_string());
+            }
+        }
+    }
+}
+
+/// What stands behind `http://` or `https://`.
+fn host_of(url: &str) -> Option<&str> {
+    url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Config), expected: &[&str]) {
+        let mut config = Config::default();
+        change(&mut config);
+        let wrong: Vec<String> = config.check().iter().map(ToString::to_string).collect();
+        assert_eq!(wrong.len(), expected.len(), "{wrong:?}");
+        for (wrong, expected) in wrong.iter().zip(expected) {
+            assert!(wrong.contains(expected), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_the_defaults() {
+        check(|_| (), &[]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let change = |config: &mut Config| {
+            config.server.listen = "nowhere".to_owned();
+            config.server.public_url = Some("tickets.example.com".to_owned());
+            config.store.url = "mysql://x".to_owned();
+            config.concurrency.hold_max = 0;
+        };
+        check(change, &["server.listen", "server.public_url", "store.url", "concurrency.hold_max"]);
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        let origins = |config: &mut Config| {
+            let origins = ["*", "https://shop.example", "http://localhost:3000/", "shop.example", "https://a.b/c"];
+            config.server.cors_origins = Some(origins.map(str::to_owned).to_vec());
+        };
+        check(origins, &["`shop.example`", "`https://a.b/c`"]);
+    }
+
+    #[test]
+    fn a_password_may_be_asked_no_more_than_it_may_have() {
+        check(|config| config.auth.password_min_chars = 0, &["auth.password_min_chars"]);
+        check(|config| config.auth.password_max_chars = 7, &["auth.password_max_chars"]);
+        check(|config| config.auth.password_max_chars = 1_025, &["auth.password_max_chars"]);
+    }
+}
