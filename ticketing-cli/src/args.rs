@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use ticketing_core::store::PageRequest;
 
-use crate::commands::{event, hold, migrate, payment, session, user};
+use crate::commands::{audit, backup, event, hold, migrate, order, payment, queue, session, ticket, user};
 
 /// Runs a ticketing store: accounts, events, sessions, holds, and the proof that it all adds up.
 #[derive(Debug, Parser)]
@@ -87,6 +87,24 @@ pub enum Command {
     /// What the payment gateway reports
     #[command(subcommand)]
     Payment(payment::PaymentCommand),
+    /// Orders and refunds
+    #[command(subcommand)]
+    Order(order::OrderCommand),
+    /// Tickets at the door
+    #[command(subcommand)]
+    Ticket(ticket::TicketCommand),
+    /// Waiting rooms
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Examine the store and its surroundings, and say what to do
+    #[command(after_help = crate::commands::doctor::HELP)]
+    Doctor,
+    /// Copy a SQLite store that is in use
+    #[command(after_help = crate::commands::backup::HELP)]
+    Backup(backup::BackupArgs),
     /// Check every invariant of the store
     #[command(after_help = crate::commands::verify::EXAMPLES)]
     Verify,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
-    engine::EngineError,
+    engine::{EngineError, Keys},
     store::{Backend, SchemaVersion, StoreError},
 };
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
@@ -32,6 +32,19 @@ impl Context {
     /// The context that the command line names.
     pub fn new(global: Global) -> Self {
         Self { store_url: global.store, output: Output::new(global.json) }
+    }
+
+    /// The store's URL.
+    pub fn store_url(&self) -> &str {
+        &self.store_url
+    }
+
+    /// The keys of the store's engine, from the environment or beside the store.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] names the variable or the file that is wrong.
+    pub fn keys(&self) -> Result<Keys, CliError> {
+        Secrets::keys_from_environment(&self.store_url).map_err(|error| CliError::Usage(with_sources(&error)))
     }
 
     /// The store, which exists and has the schema that this program knows.
@@ -112,9 +125,7 @@ impl Context {
     }
 
     fn engine_unchecked(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
-        let keys = Secrets::keys_from_environment(&self.store_url);
-        let keys = keys.map_err(|error| CliError::Usage(with_sources(&error)))?;
-        Ok(Ticketing::builder(store, keys, Arc::new(NoGateway)).build())
+        Ok(Ticketing::builder(store, self.keys()?, Arc::new(NoGateway)).build())
     }
 }
 

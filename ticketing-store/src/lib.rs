@@ -26,8 +26,10 @@
 
 #![warn(missing_docs)]
 
+mod backup;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod decision;
+mod diagnose;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod secrets;
@@ -45,7 +47,12 @@ use ticketing_core::{
 };
 
 use self::url::StoreUrl;
-pub use self::{secrets::Secrets, url::UrlError};
+pub use self::{
+    backup::{BackedUp, BackupError, backup},
+    diagnose::{Finding, Level, diagnose},
+    secrets::Secrets,
+    url::UrlError,
+};
 
 /// Who opens a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

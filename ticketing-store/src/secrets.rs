@@ -13,6 +13,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use ticketing_core::engine::Keys;
 
+pub(crate) use self::place::beside;
 pub use self::seed::{SeedError, parse_seed};
 use crate::url::{StoreUrl, UrlError};
 
@@ -125,6 +126,19 @@ impl Secrets {
                 Self::load_or_create_in(&file)
             }
         }
+    }
+
+    /// The file that [`Secrets::load_or_create`] reads or makes for the store at `store_url`; `None`: there is
+    /// none for a store in memory.
+    ///
+    /// # Errors
+    /// [`UrlError`] when the URL names no store.
+    pub fn file_of(store_url: &str) -> Result<Option<PathBuf>, UrlError> {
+        Ok(match store_url.parse()? {
+            StoreUrl::Memory => None,
+            StoreUrl::Sqlite(database) => Some(place::beside(&database)),
+            StoreUrl::Postgres(url) => Some(place::of_database(&url)),
+        })
     }
 
     /// Reads the secrets in `file`, making them first if there is none, as [`Secrets::load_or_create`] does.

@@ -1,7 +1,7 @@
 //! `ticketing verify`.
 
 use serde::Serialize;
-use ticketing_core::verify::Report;
+use ticketing_core::verify::{Report, Violation};
 
 use crate::{context::Context, error::CliError, output::Show};
 
@@ -29,6 +29,38 @@ impl Show for Verdict {
         let counts = [report.sessions, report.holds, report.orders, report.tickets, report.audit_records];
         counts.into_iter().chain([report.violations.len() as u64]).map(|count| count.to_string()).collect()
     }
+}
+
+/// What became of the audit chains.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chains {
+    ok: bool,
+    audit_records: u64,
+    breaks: Vec<Violation>,
+}
+
+impl Show for Chains {
+    const COLUMNS: &'static [&'static str] = &["audit records", "broken chains"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.audit_records.to_string(), self.breaks.len().to_string()]
+    }
+}
+
+/// Checks every audit chain.
+///
+/// # Errors
+/// [`CliError::Broken`] when one does not hold.
+pub async fn chains(context: &Context) -> Result<(), CliError> {
+    let report = context.engine_for_reading().await?.verify().await?;
+    let breaks: Vec<_> = report.violations.into_iter().filter(|broken| broken.invariant == "I14").collect();
+    let broken = breaks.len();
+    for violation in &breaks {
+        context.output.note(format_args!("{}: {}", violation.target, violation.detail));
+    }
+    context.output.item(&Chains { ok: broken == 0, audit_records: report.audit_records, breaks })?;
+    if broken == 0 { Ok(()) } else { Err(CliError::Broken(format!("{broken} broken audit chains"))) }
 }
 
 /// Checks the store.

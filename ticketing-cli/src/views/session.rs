@@ -41,14 +41,14 @@ pub struct SessionRow {
 /// A waiting room's policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PolicyRow {
-    mode: QueueMode,
-    admit_per_second: Option<u32>,
-    max_active: Option<u32>,
-    wait_ttl_seconds: Option<u32>,
-    admit_ttl_seconds: Option<u32>,
-    max_length: Option<u32>,
-    pre_queue_seconds: Option<u32>,
+pub struct PolicyRow {
+    pub(super) mode: QueueMode,
+    pub(super) admit_per_second: Option<u32>,
+    pub(super) max_active: Option<u32>,
+    pub(super) wait_ttl_seconds: Option<u32>,
+    pub(super) admit_ttl_seconds: Option<u32>,
+    pub(super) max_length: Option<u32>,
+    pub(super) pre_queue_seconds: Option<u32>,
 }
 
 impl From<QueuePolicy> for PolicyRow {

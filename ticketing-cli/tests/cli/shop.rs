@@ -106,6 +106,13 @@ impl Ran {
         self
     }
 
+    /// It ended with `code`.
+    #[track_caller]
+    pub fn done_with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+
     /// It ended with `code`, printed nothing on stdout, and said `word` on stderr.
     #[track_caller]
     pub fn failed(self, code: i32, word: &str) -> Self {

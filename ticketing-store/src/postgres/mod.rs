@@ -11,6 +11,7 @@ mod batches;
 mod clock;
 mod columns;
 mod connect;
+pub(crate) mod diagnose;
 mod error;
 mod flight;
 mod gather;

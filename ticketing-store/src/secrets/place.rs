@@ -11,7 +11,7 @@ const SUFFIX: &str = ".secrets.toml";
 const NAME_CHARS_MAX: usize = 64;
 
 /// Beside the file `database`.
-pub(super) fn beside(database: &Path) -> PathBuf {
+pub(crate) fn beside(database: &Path) -> PathBuf {
     // The file's one true name: whoever reaches it by a symbolic link must find the same secrets.
     let database = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
     let mut name = OsString::from(database);

@@ -5,9 +5,11 @@
 //! end. Nothing here needs an async runtime.
 
 mod apply;
+pub(crate) mod backup;
 mod batches;
 mod columns;
 mod connection;
+pub(crate) mod diagnose;
 mod error;
 mod load;
 mod lock;

@@ -1,0 +1,149 @@
+//! `ticketing queue …`.
+
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use ticketing_core::{
+    command::SessionPatch,
+    ids::SessionId,
+    waiting_room::{QueueMode, QueuePolicy},
+};
+
+use crate::{
+    context::{Context, OPERATOR},
+    error::CliError,
+    output::counted,
+    views::QueueRow,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  ticketing queue stats SESSION
+  ticketing queue set-policy SESSION --admit-per-second 50 --max-active 1000
+  ticketing queue clear SESSION";
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub enum QueueCommand {
+    /// Show who waits and who is admitted, and by which policy
+    #[command(after_help = "Examples:\n  ticketing queue stats SESSION --json")]
+    Stats(SessionArg),
+    /// Change the policy, also while people wait; what is left out stays
+    #[command(after_help = SET_EXAMPLES)]
+    SetPolicy(PolicyArgs),
+    /// Send away everybody who waits; who is admitted stays
+    #[command(after_help = "Examples:\n  ticketing queue clear SESSION")]
+    Clear(SessionArg),
+}
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  ticketing queue set-policy SESSION --mode OFF
+  ticketing queue set-policy SESSION --admit-per-second 50 --max-active none
+  ticketing queue set-policy SESSION --pre-queue-seconds 1800";
+
+#[derive(Debug, Args)]
+pub struct SessionArg {
+    /// The session
+    #[arg(value_name = "SESSION")]
+    id: SessionId,
+}
+
+/// A number, or `none` for no limit.
+#[derive(Debug, Clone, Copy)]
+struct Limit(Option<u32>);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self(None)),
+            number => number.parse().map(|number| Self(Some(number))).map_err(|_| "expected a whole number, or `none`"),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// The session
+    #[arg(value_name = "SESSION")]
+    id: SessionId,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// Whether holds need a queue token: ON or OFF
+    #[arg(long)]
+    mode: Option<QueueMode>,
+    /// Admissions per second; `none`: any number
+    #[arg(long, value_name = "N|none")]
+    admit_per_second: Option<Limit>,
+    /// Most admitted visitors who have neither bought nor left; `none`: any number
+    #[arg(long, value_name = "N|none")]
+    max_active: Option<Limit>,
+    /// Most visitors waiting and admitted together; `none`: any number
+    #[arg(long, value_name = "N|none")]
+    max_length: Option<Limit>,
+    /// How long a place waits; `none`: for ever
+    #[arg(long, value_name = "SECONDS|none")]
+    wait_ttl_seconds: Option<Limit>,
+    /// How long an admitted place may hold tickets; `none`: for ever
+    #[arg(long, value_name = "SECONDS|none")]
+    admit_ttl_seconds: Option<Limit>,
+    /// How long before the sale the line opens; `none`: with the sale
+    #[arg(long, value_name = "SECONDS|none")]
+    pre_queue_seconds: Option<Limit>,
+}
+
+/// Runs a command of the group.
+///
+/// # Errors
+/// [`CliError`]
+pub async fn run(command: QueueCommand, context: &Context) -> Result<(), CliError> {
+    match command {
+        QueueCommand::Stats(args) => stats(args.id, context).await,
+        QueueCommand::SetPolicy(args) => set_policy(args, context).await,
+        QueueCommand::Clear(args) => clear(args.id, context).await,
+    }
+}
+
+async fn stats(id: SessionId, context: &Context) -> Result<(), CliError> {
+    let view = context.store().await?.queue(id).await?;
+    let view = view.ok_or_else(|| CliError::not_found("session", id))?;
+    Ok(context.output.item(&QueueRow::from(view))?)
+}
+
+async fn set_policy(args: PolicyArgs, context: &Context) -> Result<(), CliError> {
+    let engine = context.engine().await?;
+    let view = engine.queries().session(args.id).await?;
+    let view = view.ok_or_else(|| CliError::not_found("session", args.id))?;
+    let queue = Some(args.changes.over(view.session.queue));
+    engine.update_session(OPERATOR, args.id, SessionPatch { queue, ..SessionPatch::default() }).await?;
+    stats(args.id, context).await
+}
+
+async fn clear(id: SessionId, context: &Context) -> Result<(), CliError> {
+    let sent_away = context.engine().await?.clear_queue(OPERATOR, id).await?;
+    let sent_away = usize::try_from(sent_away).unwrap_or(usize::MAX);
+    context.output.note(format_args!("{} sent away", counted(sent_away, "visitor")));
+    stats(id, context).await
+}
+
+impl Changes {
+    fn over(self, policy: QueuePolicy) -> QueuePolicy {
+        let changed = |change: Option<Limit>, current| change.map_or(current, |Limit(limit)| limit);
+        QueuePolicy {
+            mode: self.mode.unwrap_or(policy.mode),
+            admit_per_second: changed(self.admit_per_second, policy.admit_per_second),
+            max_active: changed(self.max_active, policy.max_active),
+            max_length: changed(self.max_length, policy.max_length),
+            wait_ttl_seconds: changed(self.wait_ttl_seconds, policy.wait_ttl_seconds),
+            admit_ttl_seconds: changed(self.admit_ttl_seconds, policy.admit_ttl_seconds),
+            pre_queue_seconds: changed(self.pre_queue_seconds, policy.pre_queue_seconds),
+        }
+    }
+}

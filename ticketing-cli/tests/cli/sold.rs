@@ -1,0 +1,53 @@
+//! Something that was bought, as the server would sell it.
+
+use std::sync::Arc;
+
+use ticketing_core::{
+    Ticketing,
+    audit::{Actor, Caller},
+    engine::{CheckoutRequest, HoldRequest},
+    hold::Wanted,
+    ids::{OrderId, UserId},
+    payment::{CallbackReport, PaymentMethod},
+    testing::TestGateway,
+    ticket::Ticket,
+};
+use ticketing_store::{OpenOptions, Role, Secrets};
+
+use crate::shop::Shop;
+
+/// An order that is paid.
+pub struct Sold {
+    pub order: OrderId,
+    pub tickets: Vec<Ticket>,
+    /// The tickets' codes.
+    pub codes: Vec<String>,
+}
+
+pub fn engine(shop: &Shop) -> Ticketing {
+    let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
+    let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
+    Ticketing::builder(store, keys, Arc::new(TestGateway::new())).build()
+}
+
+/// Sells `quantity` of `session`, which has no waiting room, to the `n`-th user.
+pub async fn sell(engine: &Ticketing, session: &str, n: u32, quantity: u32) -> Sold {
+    let user: UserId = format!("user_{n:032x}").parse().unwrap();
+    let key = format!("cart-{n}").parse().unwrap();
+    let wish = HoldRequest::of(user, session.parse().unwrap(), Wanted::Quantity(quantity), key);
+    let hold = engine.hold(wish).await.unwrap().hold;
+    let open = engine.checkout(CheckoutRequest::of(&hold, PaymentMethod::Card)).await.unwrap();
+    let paid = CallbackReport::success(open.gateway.pg_payment_id.clone());
+    engine.payment_callback(Caller::of(Actor::Gateway), paid).await.unwrap();
+    let tickets = engine.queries().tickets_of_order(open.order.id).await.unwrap();
+    let codes = tickets.iter().map(|ticket| engine.ticket_code(ticket)).collect();
+    Sold { order: open.order.id, tickets, codes }
+}
+
+#[tokio::main(flavor = "current_thread")]
+pub async fn sold(shop: &Shop, session: &str, quantity: u32) -> Sold {
+    let engine = engine(shop);
+    let sold = sell(&engine, session, 1, quantity).await;
+    engine.shutdown().await;
+    sold
+}
