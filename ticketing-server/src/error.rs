@@ -156,7 +156,12 @@ impl ApiError {
 
 /// The status as the specification spells it.
 fn code(status: StatusCode) -> &'static str {
-    match status.as_u16() {
+    code_of(status.as_u16())
+}
+
+/// The same, of its number.
+pub(crate) fn code_of(status: u16) -> &'static str {
+    match status {
         400 => "400_INVALID_ARGUMENT",
         401 => "401_UNAUTHORIZED",
         403 => "403_FORBIDDEN",

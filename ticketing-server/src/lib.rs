@@ -17,6 +17,7 @@ pub mod error;
 pub mod extract;
 pub mod gateway;
 pub mod limits;
+pub mod openapi;
 mod qr;
 pub mod routes;
 pub mod server;

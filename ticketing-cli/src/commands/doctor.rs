@@ -118,7 +118,9 @@ async fn secrets(context: &Context, store: &dyn Backend) -> Result<Vec<Finding>,
     match context.keys() {
         Err(error) => findings.push(Finding::new("secrets", Level::Fail, error.to_string())),
         Ok(keys) => match check_key(store, &keys.audit).await? {
-            Ok(()) => findings.push(Finding::new("secrets", Level::Ok, "strong, and the audit log was begun with them")),
+            Ok(()) => {
+                findings.push(Finding::new("secrets", Level::Ok, "strong, and the audit log was begun with them"))
+            }
             Err(other) => findings.push(Finding::new(
                 "secrets",
                 Level::Fail,

@@ -1,7 +1,7 @@
 //! Administration. Every route asks for an administrator before it looks at anything else.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     routing::{delete, get, patch, post},
 };
@@ -15,6 +15,7 @@ use ticketing_core::{
     store::{HoldFilter, SessionView},
 };
 
+use super::Routes;
 use crate::{
     dto::{
         List,
@@ -30,8 +31,8 @@ use crate::{
 };
 
 /// What administrators may do.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/admin/events", post(create_event).get(events))
         .route("/api/admin/events/{event_id}", get(event).patch(update_event))
         .route("/api/admin/events/{event_id}/sessions", post(create_session))

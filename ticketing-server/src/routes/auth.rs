@@ -1,7 +1,7 @@
 //! Accounts and access tokens.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,6 +14,7 @@ use ticketing_core::{
     user::{Email, Role, User as Account},
 };
 
+use super::Routes;
 use crate::{
     dto::auth::{Credentials, LoggedIn, Me, RefreshBody, SignedUp},
     error::{ApiError, IntoApi},
@@ -22,8 +23,8 @@ use crate::{
 };
 
 /// Signing up, logging in, and who one is.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/auth/signup", post(signup))
         .route("/api/auth/login", post(login))
         .route("/api/auth/refresh", post(refresh))

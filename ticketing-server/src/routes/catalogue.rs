@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{RawQuery, State},
     response::Response,
     routing::get,
@@ -15,7 +15,7 @@ use ticketing_core::{
     store::{PageRequest, SessionView},
 };
 
-use super::json;
+use super::{Routes, json};
 use crate::{
     cache::RenderedList,
     dto::{
@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// Reading the catalogue.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/events", get(events))
         .route("/api/events/{event_id}", get(event))
         .route("/api/events/{event_id}/sessions", get(sessions))

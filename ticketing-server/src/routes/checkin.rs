@@ -1,8 +1,9 @@
 //! The door.
 
-use axum::{Json, Router, extract::State, routing::post};
+use axum::{Json, extract::State, routing::post};
 use ticketing_core::engine::RedeemRequest;
 
+use super::Routes;
 use crate::{
     dto::checkin::{Admitted, RedeemBody},
     error::ApiError,
@@ -11,8 +12,8 @@ use crate::{
 };
 
 /// Letting people in.
-pub fn router() -> Router<App> {
-    Router::new().route("/api/checkin/redeem", post(redeem))
+pub(super) fn router() -> Routes {
+    Routes::new().route("/api/checkin/redeem", post(redeem))
 }
 
 async fn redeem(

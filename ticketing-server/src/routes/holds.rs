@@ -1,7 +1,7 @@
 //! Holds.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,6 +14,7 @@ use ticketing_core::{
     ids::HoldId,
 };
 
+use super::Routes;
 use crate::{
     dto::holds::{HoldView, PlaceHoldRequest, WantedHold},
     error::ApiError,
@@ -25,8 +26,8 @@ use crate::{
 const KEY_HEADER: &str = "idempotency-key";
 
 /// Placing a hold, asking for it, giving it up.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/reservations/hold", post(place))
         .route("/api/reservations/hold/{hold_id}", get(show).delete(release))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     response::{IntoResponse, Response},
     routing::get,
@@ -12,14 +12,15 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 use ticketing_core::store::{Durability, StoreError};
 
+use super::Routes;
 use crate::{error::ApiError, state::App};
 
 /// Longest time that the store may take to show that it is there.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Health, readiness and metrics.
-pub fn router() -> Router<App> {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
+pub(super) fn router() -> Routes {
+    Routes::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
 }
 
 async fn healthz() -> Json<Value> {

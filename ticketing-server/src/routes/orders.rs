@@ -1,7 +1,7 @@
 //! Orders and the audit log, for administrators.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     routing::{get, post},
 };
@@ -14,6 +14,7 @@ use ticketing_core::{
     store::{AuditCursor, OrderFilter},
 };
 
+use super::Routes;
 use crate::{
     dto::{
         List,
@@ -30,8 +31,8 @@ use crate::{
 const PAYMENTS_AT_ONCE: usize = 8;
 
 /// What was bought and by whom, giving it back, and who did what.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/admin/orders", get(orders))
         .route("/api/admin/orders/{order_id}", get(order))
         .route("/api/admin/orders/{order_id}/refund", post(refund))

@@ -1,7 +1,7 @@
 //! Checkout, the gateway's callbacks, payments and orders.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequest, Request, State},
     routing::{get, post},
 };
@@ -16,6 +16,7 @@ use ticketing_core::{
     order::Order,
 };
 
+use super::Routes;
 use crate::{
     dto::{
         List, page_of,
@@ -34,8 +35,8 @@ use crate::{
 const RECEIPTS_AT_ONCE: usize = 8;
 
 /// Paying for holds, and what became of it.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/payments/checkout", post(checkout))
         .route("/api/payments/callback", post(callback))
         .route("/api/payments/{payment_id}", get(payment))

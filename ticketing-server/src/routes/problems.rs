@@ -1,19 +1,21 @@
 //! What the reasons of refusals mean: the pages that a problem's `type` leads to.
 
-use axum::{Json, Router, extract::RawPathParams, routing::get};
+use axum::{Json, extract::RawPathParams, routing::get};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{error::ApiError, state::App};
+use super::Routes;
+use crate::error::ApiError;
 
 /// Every reason, and what it means for whoever gets it.
-const REASONS: &[(&str, &str)] = &[
+pub(crate) const REASONS: &[(&str, &str)] = &[
     ("already_redeemed", "The ticket was used before, under another nonce."),
     ("already_sold", "The hold was paid; what is paid is not released."),
     ("bad_credentials", "No account has this e-mail address and this password."),
     ("bad_signature", "The callback's signature is missing, wrong or too old."),
     ("body_too_large", "The body is larger than this route takes."),
     ("conflict", "Too many changes of one thing at once. Nothing was done; try again."),
+    ("cooling_down", "Too many of your holds in this session ended unpaid. Try again after `Retry-After`."),
     ("email_taken", "The e-mail address has an account. Case and surrounding space do not make a new address."),
     ("event_not_found", "There is no such event, or it is not published."),
     ("forbidden", "Your role may not do this."),
@@ -35,6 +37,7 @@ const REASONS: &[(&str, &str)] = &[
     ("not_on_sale", "Sales of the session have not opened."),
     ("not_ready", "The server is starting, going down, or its store is away."),
     ("order_not_found", "There is no such order, or it is another user's."),
+    ("order_not_paid", "Only a paid order is given back; `orderStatus` tells what this one is."),
     ("outcome_unknown", "Whether the write was done is not known yet. Ask again in the same way, under the same key."),
     ("overloaded", "Too much at once. Nothing was done; try again after `Retry-After`."),
     ("payment_not_found", "There is no such payment, or it is another user's."),
@@ -44,6 +47,10 @@ const REASONS: &[(&str, &str)] = &[
     ("queue_token_not_found", "There is no such queue token, or it is another user's."),
     ("queue_token_required", "The session asks for a queue token."),
     ("rate_limited", "Too many requests. Try again after `Retry-After`."),
+    (
+        "refresh_token_invalid",
+        "The refresh token is none of ours, was used before, or its log-in has ended. Log in again.",
+    ),
     ("request_timeout", "The request did not arrive in time."),
     ("revoked", "The ticket was refunded and admits nobody."),
     ("route_not_found", "There is nothing at this address."),
@@ -58,6 +65,7 @@ const REASONS: &[(&str, &str)] = &[
     ("stock_in_use", "More tickets are held and sold than the new stock has; `inUse` tells how many."),
     ("store_unavailable", "The store cannot be reached. Nothing was done; try again."),
     ("ticket_not_found", "There is no such ticket, or it is another user's."),
+    ("ticket_used", "Somebody came in with a ticket of this order; `ticketIds` names it."),
     ("token_invalid", "The access token is not ours, or has expired. Log in again."),
     ("token_required", "The request needs an access token: `Authorization: Bearer …`."),
     ("too_many_holds", "You have placed more holds in this session than are kept track of."),
@@ -68,8 +76,8 @@ const REASONS: &[(&str, &str)] = &[
 ];
 
 /// The pages.
-pub fn router() -> Router<App> {
-    Router::new().route("/problems/{reason}", get(problem))
+pub(super) fn router() -> Routes {
+    Routes::new().route("/problems/{reason}", get(problem))
 }
 
 async fn problem(params: RawPathParams) -> Result<Json<Value>, ApiError> {

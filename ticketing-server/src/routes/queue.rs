@@ -1,7 +1,7 @@
 //! The waiting room.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequestParts, State},
     response::IntoResponse,
     routing::{get, post},
@@ -9,7 +9,7 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 
-use super::queue_stream;
+use super::{Routes, queue_stream};
 use crate::{
     dto::queue::{QueueStatusView, QueueTokenRequest, QueueTokenView, token_required},
     error::ApiError,
@@ -21,8 +21,8 @@ use crate::{
 const TOKEN_HEADER: &str = "queue-token";
 
 /// Taking a place, asking where it stands, giving it up.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/queue/token", post(join).delete(leave))
         .route("/api/queue/status", get(status))
         .route("/api/queue/stream", get(stream))

@@ -1,12 +1,13 @@
 //! Payments that the ledger and the gateway do not agree about.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
     routing::{get, post},
 };
 use ticketing_core::{engine::ReconcileReport, ids::CallbackId};
 
+use super::Routes;
 use crate::{
     dto::{
         List, page_of,
@@ -18,8 +19,8 @@ use crate::{
 };
 
 /// Asking the gateway what it took, and what nobody knows.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/admin/payments/reconcile", post(reconcile))
         .route("/api/admin/payments/unmatched", get(unmatched))
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    Form, Router,
+    Form,
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Request, State},
     response::{IntoResponse, Response},
@@ -16,6 +16,7 @@ use ticketing_core::{
     payment::{CallbackStatus, GatewayPaymentId, Payment, PaymentStatus},
 };
 
+use super::Routes;
 use crate::{
     error::ApiError,
     extract::RawBody,
@@ -34,8 +35,8 @@ const FORM_BYTES_MAX: usize = 1_024;
 const DELIVERY_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The payment page and the page behind it.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route(&format!("{PAY_PATH}{{pg_payment_id}}"), get(show).post(decide))
         .route(&format!("{RESULT_PATH}{{pg_payment_id}}"), get(result))
 }

@@ -1,10 +1,11 @@
 //! Tickets, and the key that proves them.
 
-use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use axum::{Json, extract::State, response::IntoResponse, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header;
 use ticketing_core::{ids::TicketId, ticket};
 
+use super::Routes;
 use crate::{
     dto::{
         List, page_of,
@@ -17,8 +18,8 @@ use crate::{
 };
 
 /// A buyer's tickets, their pictures, and the public key.
-pub fn router() -> Router<App> {
-    Router::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .route("/api/me/tickets", get(tickets))
         .route("/api/tickets/{ticket_id}/qr.svg", get(picture))
         .route("/.well-known/ticket-keys.json", get(keys))

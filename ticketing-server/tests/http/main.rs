@@ -7,10 +7,13 @@ mod administration;
 mod authentication;
 mod catalogue;
 mod checkin;
+mod contract;
 mod conventions;
 mod holds;
 mod limits;
 mod logins;
+mod matrix;
+mod openapi;
 mod operations;
 mod payments;
 mod queue_stream;
@@ -39,6 +42,13 @@ macro_rules! every_case {
                 without_a_genuine_token_nobody_is_anybody
                 a_subject_without_an_account_is_a_user_all_the_same
                 an_administrator_by_token_alone_is_none
+            }
+            matrix {
+                everybody_gets_at_their_own_and_at_what_their_role_is_for
+            }
+            openapi {
+                every_path_takes_the_methods_that_are_described_and_no_other
+                the_document_its_pages_and_its_reasons_are_served_and_load_nothing_from_elsewhere
             }
             logins {
                 a_refresh_token_brings_new_tokens_and_is_used_up

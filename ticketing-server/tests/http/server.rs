@@ -203,8 +203,9 @@ impl TestServer {
 
 /// The JSON of an answer that has the status it should have.
 pub async fn expect(response: Response, status: StatusCode) -> Value {
-    let (found, url) = (response.status(), response.url().clone());
+    let (found, url, kind) = (response.status(), response.url().clone(), header(&response, "content-type"));
     let text = response.text().await.unwrap();
+    crate::contract::check(&url, found.as_u16(), &kind, &text);
     assert_eq!(found, status, "{url}: {text}");
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }

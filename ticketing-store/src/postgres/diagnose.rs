@@ -42,7 +42,8 @@ pub(crate) async fn look_at(url: &str) -> Vec<Finding> {
     }
     let (most, taken): (i64, i64) = (row.try_get(4).unwrap_or(0), row.try_get(5).unwrap_or(0));
     let busy = most > 0 && taken * 100 > most * CONNECTIONS_PERCENT_MAX;
-    let (level, advice) = if busy { (Level::Warn, ": raise max_connections or run fewer nodes") } else { (Level::Ok, "") };
+    let (level, advice) =
+        if busy { (Level::Warn, ": raise max_connections or run fewer nodes") } else { (Level::Ok, "") };
     findings.push(Finding::new("connections", level, format!("{taken} of {most} are taken{advice}")));
     if row.try_get(6).unwrap_or(false) {
         let detail = "this server only replays another one's writes: name the primary first in the URL";

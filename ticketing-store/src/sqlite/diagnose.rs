@@ -17,9 +17,11 @@ fn journal(path: &Path) -> Finding {
     let mode = connection::onlooker(path)
         .and_then(|file| file.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0)));
     match mode {
-        Ok(mode) if mode == "wal" => {
-            Finding::new("durability", Level::Ok, "a write is on disk before it is acknowledged (WAL, synchronous=FULL)")
-        }
+        Ok(mode) if mode == "wal" => Finding::new(
+            "durability",
+            Level::Ok,
+            "a write is on disk before it is acknowledged (WAL, synchronous=FULL)",
+        ),
         Ok(mode) => Finding::new(
             "durability",
             Level::Warn,

@@ -6,7 +6,10 @@ mod buyer;
 use std::{future::Future, sync::OnceLock, time::Duration};
 
 use serde_json::{Value, json};
-use ticketing_core::clock::{Clock, SystemClock};
+use ticketing_core::{
+    clock::{Clock, SystemClock},
+    user::Role,
+};
 use ticketing_server::{
     config::Config,
     gateway::signature::{self, SigningSecret},
@@ -65,6 +68,16 @@ impl Shop {
     /// The same buyer, at this shop's address.
     pub fn again(&self, buyer: &Buyer) -> Buyer {
         buyer.at(self.server.url.clone())
+    }
+
+    /// The published event.
+    pub fn event_id(&self) -> &str {
+        &self.event
+    }
+
+    /// Somebody in this role.
+    pub async fn person(&self, role: Role) -> Buyer {
+        Buyer::new(self.http.clone(), self.server.url.clone(), self.server.person(role).await)
     }
 
     /// The address of `path`.
