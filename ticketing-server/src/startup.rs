@@ -123,6 +123,7 @@ impl Front {
             bound: reachable(address),
             clock: Arc::clone(&clock),
             journal: journal(&config.payments.sandbox)?,
+            play: config.payments.sandbox.play.clone(),
         }));
         let ids = Arc::new(RandomIds::new());
         let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;

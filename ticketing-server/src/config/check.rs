@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::{AuthConfig, ConcurrencyConfig, Config, ConfigError, weak};
+use crate::gateway::play::PlayConfig;
 
 impl Config {
     /// All that is wrong with it, in order.
@@ -11,6 +12,7 @@ impl Config {
         self.check_server(&mut wrong);
         self.check_stores(&mut wrong);
         self.check_auth(&mut wrong);
+        self.check_sandbox(&mut wrong);
         for (key, max) in self.concurrency.by_key() {
             if !(1..=ConcurrencyConfig::MAX).contains(&max) {
                 wrong.push(ConfigError::invalid(key, &format!("1 to {}", ConcurrencyConfig::MAX)));
@@ -52,6 +54,24 @@ impl Config {
             let message = "(--queue) no store of this build serves a waiting room of its own; leave it out, or give \
                            the store's own URL";
             wrong.push(ConfigError::invalid("queue.url", message));
+        }
+    }
+
+    fn check_sandbox(&self, wrong: &mut Vec<ConfigError>) {
+        let play = &self.payments.sandbox.play;
+        let mut refuse = |key: &str, message: &str| {
+            wrong.push(ConfigError::invalid(&format!("payments.sandbox.play.{key}"), message));
+        };
+        for (key, percent) in play.percentages() {
+            if percent > 100 {
+                refuse(key, "0 to 100 percent");
+            }
+        }
+        if play.callback_delay_ms > PlayConfig::DELAY_MS_MAX {
+            refuse("callback_delay_ms", "0 to 3600000 milliseconds");
+        }
+        if !(1..=PlayConfig::COPIES_MAX).contains(&play.callback_copies) {
+            refuse("callback_copies", "1 to 100");
         }
     }
 

@@ -25,6 +25,7 @@ pub use self::{
     sources::{ConfigError, Flag, Origin, Sources},
     weak::weakness,
 };
+use crate::gateway::play::PlayConfig;
 
 /// Everything that can be set. Keys are named `section.key` in files and `TICKETING__SECTION__KEY`
 /// in the environment.
@@ -205,11 +206,19 @@ pub struct SecretsConfig {
 }
 
 /// Payment gateways.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaymentsConfig {
+    /// How often the gateway is asked what it captured, for callbacks that never come; 0: never.
+    pub reconcile_every_seconds: u32,
     /// The gateway that is part of the server.
     pub sandbox: SandboxConfig,
+}
+
+impl Default for PaymentsConfig {
+    fn default() -> Self {
+        Self { reconcile_every_seconds: 300, sandbox: SandboxConfig::default() }
+    }
 }
 
 /// The sandbox gateway.
@@ -224,6 +233,8 @@ pub struct SandboxConfig {
     /// The secret before this one: still believed while it is being changed.
     #[serde(skip_serializing)]
     pub webhook_secret_previous: Option<SecretString>,
+    /// What it does besides what is asked of it.
+    pub play: PlayConfig,
 }
 
 /// What is made at the first start.

@@ -3,6 +3,7 @@
 pub mod delivery;
 pub mod journal;
 pub mod page;
+pub mod play;
 pub mod redact;
 pub mod sandbox;
 pub mod signature;

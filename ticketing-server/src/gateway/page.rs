@@ -14,12 +14,14 @@ use ticketing_core::{
     payment::PaymentStatus,
 };
 
+use super::play::Decision;
+
 const STYLE: &str = "\
 *{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;margin:0;padding:1.5rem;background:#f4f4f6;color:#1c1c22}\
 main{max-width:26rem;margin:auto;background:#fff;border-radius:12px;padding:1.5rem;box-shadow:0 1px 4px #0002}\
 h1{font-size:1.25rem;margin:0 0 1rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.4rem 1rem;margin:0 0 1.5rem}\
 dt{color:#5c5c66}dd{margin:0;text-align:right;overflow-wrap:anywhere}dd.amount{font-size:1.25rem;font-weight:600}\
-form{display:grid;gap:.75rem}button{font:inherit;padding:.8rem;border-radius:8px;border:1px solid #b9b9c3;background:#fff;cursor:pointer}\
+form{display:grid;gap:.75rem}details{margin-top:1rem}summary{color:#5c5c66;cursor:pointer;margin-bottom:.75rem}button{font:inherit;padding:.8rem;border-radius:8px;border:1px solid #b9b9c3;background:#fff;cursor:pointer}\
 button.pay{background:#1750c4;border-color:#1750c4;color:#fff;font-weight:600}\
 p.note{color:#5c5c66;font-size:.875rem;margin:1.25rem 0 0}code{font-size:.875rem;overflow-wrap:anywhere}\
 @media(prefers-color-scheme:dark){body{background:#17171b;color:#ececf1}main{background:#232329}\
@@ -63,6 +65,7 @@ impl PaymentPage<'_> {
              <dt>To pay</dt><dd class=\"amount\">{amount}</dd></dl>\
              <form method=\"post\"><button class=\"pay\" name=\"decision\" value=\"pay\">Pay</button>\
              <button name=\"decision\" value=\"decline\">Decline</button></form>\
+             <details><summary>Something else that gateways do</summary><form method=\"post\">{others}</form></details>\
              <p class=\"note\">This is the sandbox gateway: no card is asked for, and no money moves.</p>",
             title = Escaped(self.title),
             start_at = Minutes(self.start_at),
@@ -72,6 +75,9 @@ impl PaymentPage<'_> {
             seconds = seconds_left % 60,
             expires_at = Minutes(self.expires_at),
             amount = Amount(self.amount),
+            others = Decision::OTHERS
+                .map(|(value, text)| format!("<button name=\"decision\" value=\"{value}\">{text}</button>"))
+                .concat(),
         );
         document("Pay for your tickets", "", &body)
     }

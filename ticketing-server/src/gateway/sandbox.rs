@@ -4,10 +4,10 @@
 //! when it can be paid stands in the shop's own records: so every node and every start serves every
 //! payment. Of its own it has only its [`Journal`], and that no payment waits for.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 use ticketing_core::{
     clock::{Clock, Timestamp},
@@ -27,6 +27,7 @@ use tokio::{
 use super::{
     delivery::{Delivery, DeliveryError},
     journal::Journal,
+    play::{Decision, Play, PlayConfig, Step},
     signature::{SigningSecret, hex},
 };
 
@@ -50,6 +51,8 @@ pub struct SandboxSettings {
     pub clock: Arc<dyn Clock>,
     /// Where it notes what it took and gave back.
     pub journal: Journal,
+    /// How it behaves.
+    pub play: PlayConfig,
 }
 
 /// The sandbox gateway.
@@ -59,6 +62,7 @@ pub struct Sandbox {
     public_url: Arc<str>,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
+    play: Play,
     delivery: Delivery,
     deliveries: Arc<Semaphore>,
 }
@@ -99,7 +103,7 @@ struct CallbackBody<'a> {
 impl Sandbox {
     /// A sandbox for one server.
     pub fn new(settings: SandboxSettings) -> Self {
-        let SandboxSettings { secret, previous, public_url, bound, clock, journal } = settings;
+        let SandboxSettings { secret, previous, public_url, bound, clock, journal, play } = settings;
         Self {
             delivery: Delivery::new(bound, secret.clone(), Arc::clone(&clock)),
             secret,
@@ -107,6 +111,7 @@ impl Sandbox {
             public_url,
             clock,
             journal: Arc::new(journal),
+            play: Play::new(play),
             deliveries: Arc::new(Semaphore::new(DELIVERIES_MAX)),
         }
     }
@@ -116,30 +121,32 @@ impl Sandbox {
         self.name_of(payment).is_some()
     }
 
-    /// Takes the money for a payment of its own, or declines to, and reports that to the server until
-    /// the server has taken it. The delivery goes on when the answer is dropped.
+    /// Does with a payment of its own what the buyer decides, `left` before its end, and reports that to
+    /// the server until the server has taken it. The delivery goes on when the answer is dropped.
     ///
     /// # Errors
     /// [`ReportError`]; nothing was taken, nothing is sent.
-    pub async fn report(&self, payment: &Payment, status: CallbackStatus) -> Result<Reported, ReportError> {
+    pub async fn report(&self, payment: &Payment, decision: Decision, left: Duration) -> Result<Reported, ReportError> {
         let permit = match Arc::clone(&self.deliveries).try_acquire_owned() {
             Ok(permit) => permit,
             Err(TryAcquireError::NoPermits) => return Err(ReportError::Busy),
             Err(TryAcquireError::Closed) => unreachable!("nobody closes the sandbox's semaphore"),
         };
         let name = self.name_of(payment).ok_or(ReportError::Unknown)?.clone();
-        let (payment_id, amount) = (payment.id, payment.amount);
-        if status == CallbackStatus::Success {
+        let payment_id = payment.id;
+        let script = self.play.script(decision, payment.amount, left);
+        if let Some(amount) = script.captured {
             let (at, name) = (self.clock.now(), name.clone());
             let noted = self.of_journal(move |journal| journal.captured(at, payment_id, name, amount));
             noted.await.map_err(ReportError::Journal)?;
         }
-        let currency = amount.currency.as_str();
-        let body = CallbackBody { pg_payment_id: name.as_str(), status, amount: amount.minor, currency };
-        let body = Bytes::from(serde_json::to_vec(&body).expect("strings and integers are always JSON"));
         let delivery = self.delivery.clone();
         Ok(tokio::spawn(async move {
-            let delivered = delivery.deliver(body).await;
+            let mut delivered = Ok(());
+            for step in script.steps {
+                tokio::time::sleep(step.after).await;
+                delivered = tell(&delivery, &name, step).await.and(delivered);
+            }
             if let Err(error) = &delivered {
                 tracing::warn!(%payment_id, %error, "a callback of the sandbox was not delivered");
             }
@@ -177,11 +184,15 @@ impl Sandbox {
     }
 
     async fn give_back(&self, refund: Refund) -> Result<(), GatewayError> {
+        if self.play.is_away_for_a_refund() {
+            return Err(played("it was away"));
+        }
         let at = self.clock.now();
         tracing::info!(key = %refund.key, pg_payment_id = %refund.pg_payment_id, amount = %refund.amount,
             "the sandbox gives a payment back");
         // No money moves: what is noted again under its key, from whatever node, counts once.
-        self.of_journal(move |journal| journal.refunded(at, refund)).await.map_err(unavailable)
+        self.of_journal(move |journal| journal.refunded(at, refund)).await.map_err(unavailable)?;
+        if self.play.loses_the_reply_of_a_refund() { Err(played("the reply was lost")) } else { Ok(()) }
     }
 
     async fn captures(&self, since: Timestamp, after: Option<String>) -> Result<Page<Capture>, GatewayError> {
@@ -191,9 +202,24 @@ impl Sandbox {
     }
 }
 
+/// Tells the server one thing, as often as the step says, all at once.
+async fn tell(delivery: &Delivery, name: &GatewayPaymentId, step: Step) -> Result<(), DeliveryError> {
+    let Step { status, amount, copies, .. } = step;
+    let currency = amount.currency.as_str();
+    let body = CallbackBody { pg_payment_id: name.as_str(), status, amount: amount.minor, currency };
+    let body = Bytes::from(serde_json::to_vec(&body).expect("strings and integers are always JSON"));
+    let told = join_all((0..copies).map(|_| delivery.deliver(body.clone()))).await;
+    told.into_iter().collect()
+}
+
 fn name(secret: &SigningSecret, reference: PaymentId) -> String {
     let mac = secret.name(format!("sandbox payment {reference}").as_bytes());
     format!("pg_{}", hex(&mac[..16]))
+}
+
+/// It was told to fail like this.
+fn played(what: &str) -> GatewayError {
+    GatewayError::Unavailable(format!("the sandbox plays that {what}"))
 }
 
 fn unavailable(error: io::Error) -> GatewayError {
@@ -202,7 +228,9 @@ fn unavailable(error: io::Error) -> GatewayError {
 
 impl PaymentGateway for Sandbox {
     fn open(&self, request: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {
-        Box::pin(std::future::ready(Ok(self.session(request.reference))))
+        let session = self.session(request.reference);
+        let lost = self.play.loses_the_reply_of_an_opening();
+        Box::pin(std::future::ready(if lost { Err(played("the reply was lost")) } else { Ok(session) }))
     }
 
     fn refund(&self, request: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
@@ -226,6 +254,8 @@ mod tests {
 
     use super::*;
 
+    const LEFT: Duration = Duration::from_secs(60);
+
     fn sandbox(secret: &[u8]) -> Sandbox {
         changed(secret, None)
     }
@@ -239,6 +269,7 @@ mod tests {
             bound: ([127, 0, 0, 1], 1).into(),
             clock: Arc::new(SystemClock::new()),
             journal: Journal::in_memory(),
+            play: PlayConfig::default(),
         })
     }
 
@@ -304,13 +335,13 @@ mod tests {
         let ours = sandbox(b"secret");
         let opened = payment(Some(open(&ours, 1).await));
         let listed = async || ours.captured(Timestamp::from_micros(0), None).await.unwrap().items;
-        ours.report(&opened, CallbackStatus::Fail).await.unwrap().abort();
+        ours.report(&opened, Decision::Decline, LEFT).await.unwrap().abort();
         assert_eq!(listed().await, []);
         let other = payment(Some(open(&ours, 2).await));
-        assert!(matches!(ours.report(&other, CallbackStatus::Success).await, Err(ReportError::Unknown)));
+        assert!(matches!(ours.report(&other, Decision::Pay, LEFT).await, Err(ReportError::Unknown)));
         assert_eq!(listed().await, []);
         for _ in 0..2 {
-            ours.report(&opened, CallbackStatus::Success).await.unwrap().abort();
+            ours.report(&opened, Decision::Pay, LEFT).await.unwrap().abort();
             let found = listed().await;
             assert_eq!(found.len(), 1);
             assert_eq!((found[0].reference, found[0].amount, found[0].given_back), (Some(opened.id), won(7), false));

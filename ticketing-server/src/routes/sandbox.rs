@@ -13,7 +13,7 @@ use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 use ticketing_core::{
     clock::Timestamp,
-    payment::{CallbackStatus, GatewayPaymentId, Payment, PaymentStatus},
+    payment::{GatewayPaymentId, Payment, PaymentStatus},
 };
 
 use super::Routes;
@@ -22,6 +22,7 @@ use crate::{
     extract::RawBody,
     gateway::{
         page::{self, PaymentPage, ResultPage},
+        play::Decision,
         sandbox::{PAY_PATH, Sandbox},
     },
     state::App,
@@ -39,13 +40,6 @@ pub(super) fn router() -> Routes {
     Routes::new()
         .route(&format!("{PAY_PATH}{{pg_payment_id}}"), get(show).post(decide))
         .route(&format!("{RESULT_PATH}{{pg_payment_id}}"), get(result))
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Decision {
-    Pay,
-    Decline,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,18 +85,15 @@ async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, ApiE
 async fn decide(State(app): State<App>, Name(name): Name, Pressed(decision): Pressed) -> Result<Response, ApiError> {
     let Some((sandbox, payment)) = find(&app, name).await? else { return Ok(not_found()) };
     let Some(decision) = decision else {
-        let text = "Send the form of the payment page: decision=pay or decision=decline.";
+        let text = "Send the form of the payment page, such as decision=pay or decision=decline.";
         return Ok(html(StatusCode::BAD_REQUEST, page::message("That was no decision", text)));
     };
     // What is settled, or can no longer be paid, is not charged.
     if payment.status != PaymentStatus::Pending || Open::read(&app, &payment).await?.is_over() {
         return Ok(see_result(&payment));
     }
-    let status = match decision {
-        Decision::Pay => CallbackStatus::Success,
-        Decision::Decline => CallbackStatus::Fail,
-    };
-    let delivery = match sandbox.report(&payment, status).await {
+    let open = Open::read(&app, &payment).await?;
+    let delivery = match sandbox.report(&payment, decision, open.expires_at.since(open.now)).await {
         Ok(delivery) => delivery,
         Err(error) => {
             tracing::warn!(payment_id = %payment.id, %error, "a payment was turned away");
@@ -111,8 +102,9 @@ async fn decide(State(app): State<App>, Name(name): Name, Pressed(decision): Pre
             return Ok(([(header::RETRY_AFTER, "1")], busy).into_response());
         }
     };
-    // Whatever comes of it, the page behind tells how the payment stands.
-    let _ = tokio::time::timeout(DELIVERY_WAIT_MAX, delivery).await;
+    // Whatever comes of it, the page behind tells how the payment stands. What is told later is not waited for.
+    let wait = if decision.is_told_late() { Duration::ZERO } else { DELIVERY_WAIT_MAX };
+    let _ = tokio::time::timeout(wait, delivery).await;
     Ok(see_result(&payment))
 }
 

@@ -158,6 +158,14 @@ macro_rules! every_case {
                 a_buyer_declines_and_the_stock_is_free_at_once
                 nothing_is_charged_once_the_time_to_pay_is_over
                 the_sandbox_knows_only_its_own_payments_and_two_decisions
+                a_payment_that_is_told_twice_is_one
+                a_payment_told_when_its_hold_is_over_takes_the_stock_again
+                an_old_decline_behind_a_payment_changes_nothing
+                a_payment_behind_its_decline_is_given_back
+                another_amount_is_given_back
+                a_payment_that_nobody_is_told_of_is_found_by_asking_the_gateway
+                a_hundred_copies_of_every_callback_make_one_set_of_tickets
+                lost_replies_of_the_gateway_charge_and_give_back_once
             }
             conventions {
                 a_body_of_the_wrong_shape_is_refused_with_its_field_named

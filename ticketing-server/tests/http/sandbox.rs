@@ -89,3 +89,87 @@ pub async fn the_sandbox_knows_only_its_own_payments_and_two_decisions(store: &S
     }
     assert_eq!(buyer.payment(&checkout.text("paymentId")).await, "PENDING");
 }
+
+/// What the page lets a buyer play, and how the payment ends.
+async fn played(store: &Store, decision: &str, expected: &str, tickets: usize) {
+    let shop = Shop::open(store).await;
+    let session = shop.session(5, json!({"holdTtlSeconds": 3})).await;
+    let buyer = shop.buyer().await;
+    let checkout = buyer.checkout(&session, json!({"quantity": 2})).await;
+    press(&shop, &checkout.text("paymentSessionUrl"), decision).await;
+    ends(&shop, &buyer, &checkout, expected, tickets).await;
+}
+
+async fn ends(shop: &Shop, buyer: &crate::shop::Buyer, checkout: &Answer, expected: &str, tickets: usize) {
+    let payment = checkout.text("paymentId");
+    let reached = || async { (buyer.payment(&payment).await == expected).then_some(()) };
+    eventually(&format!("the payment is {expected}"), reached).await;
+    let valid = buyer.tickets().await.iter().filter(|ticket| ticket["status"] == "VALID").count();
+    assert_eq!(valid, tickets, "exactly one of a ticket set and a full refund");
+    shop.verify().await;
+}
+
+pub async fn a_payment_that_is_told_twice_is_one(store: &Store) {
+    played(store, "pay_twice", "SUCCEEDED", 2).await;
+}
+
+pub async fn a_payment_told_when_its_hold_is_over_takes_the_stock_again(store: &Store) {
+    played(store, "pay_late", "SUCCEEDED", 2).await;
+}
+
+pub async fn an_old_decline_behind_a_payment_changes_nothing(store: &Store) {
+    played(store, "pay_out_of_order", "SUCCEEDED", 2).await;
+}
+
+pub async fn a_payment_behind_its_decline_is_given_back(store: &Store) {
+    played(store, "decline_then_pay", "REFUNDED", 0).await;
+}
+
+pub async fn another_amount_is_given_back(store: &Store) {
+    played(store, "pay_wrong_amount", "REFUNDED", 0).await;
+}
+
+pub async fn a_payment_that_nobody_is_told_of_is_found_by_asking_the_gateway(store: &Store) {
+    let shop = Shop::open_with(store, |config| config.payments.reconcile_every_seconds = 1).await;
+    let session = shop.session(5, json!({})).await;
+    let buyer = shop.buyer().await;
+    let checkout = buyer.checkout(&session, json!({"quantity": 2})).await;
+    press(&shop, &checkout.text("paymentSessionUrl"), "pay_silently").await;
+    ends(&shop, &buyer, &checkout, "SUCCEEDED", 2).await;
+}
+
+pub async fn a_hundred_copies_of_every_callback_make_one_set_of_tickets(store: &Store) {
+    let shop = Shop::open_with(store, |config| {
+        config.payments.sandbox.play.callback_copies = 100;
+        config.payments.sandbox.play.callback_delay_ms = 20;
+    })
+    .await;
+    let session = shop.session(5, json!({})).await;
+    let buyer = shop.buyer().await;
+    let checkout = buyer.checkout(&session, json!({"quantity": 3})).await;
+    press(&shop, &checkout.text("paymentSessionUrl"), "pay").await;
+    ends(&shop, &buyer, &checkout, "SUCCEEDED", 3).await;
+}
+
+pub async fn lost_replies_of_the_gateway_charge_and_give_back_once(store: &Store) {
+    let shop = Shop::open_with(store, |config| {
+        let play = &mut config.payments.sandbox.play;
+        (play.open_lost_percent, play.refund_lost_percent, play.refund_away_percent, play.seed) = (50, 40, 20, 2);
+    })
+    .await;
+    let session = shop.session(20, json!({})).await;
+    for _ in 0..3 {
+        let buyer = shop.buyer().await;
+        let hold = buyer.hold(&session, json!({"quantity": 1})).await.expect(201).text("holdId");
+        let checkout = eventually("the payment is open", || async {
+            let answer = buyer.checkout_hold(&hold).await;
+            (answer.status != 503).then_some(answer)
+        });
+        let checkout = checkout.await.success();
+        press(&shop, &checkout.text("paymentSessionUrl"), "pay_wrong_amount").await;
+        ends(&shop, &buyer, &checkout, "REFUNDED", 0).await;
+        let payment = checkout.text("paymentId");
+        let sandbox = shop.server.app.sandbox.as_ref().unwrap();
+        assert!(sandbox.refunded(&format!("refund:{payment}")).is_some(), "the gateway has given it back");
+    }
+}
