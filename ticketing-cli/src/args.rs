@@ -122,6 +122,22 @@ mod tests {
     }
 
     #[test]
+    fn every_command_and_option_stands_in_the_documentation() {
+        fn check(command: &clap::Command, path: &str) {
+            let text = include_str!("../../docs/cli.md");
+            let subcommands: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").collect();
+            if subcommands.is_empty() {
+                assert!(text.contains(&format!("`{path}")), "`{path}` is missing");
+            }
+            for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(text.contains(&format!("--{option}")), "--{option} of `{path}` is missing");
+            }
+            subcommands.iter().for_each(|c| check(c, &format!("{path} {}", c.get_name())));
+        }
+        check(&Cli::command(), "ticketing");
+    }
+
+    #[test]
     fn every_command_shows_an_example_in_its_help() {
         #[track_caller]
         fn check(command: &clap::Command) {

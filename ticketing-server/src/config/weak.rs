@@ -100,7 +100,7 @@ mod tests {
         for profile in [Profile::Local, Profile::Dev, Profile::Prod] {
             for weak in ["", "short", "0123456789abcdef0123456789abcde"] {
                 let told = |sandbox: SandboxConfig| {
-                    let payments = PaymentsConfig { sandbox };
+                    let payments = PaymentsConfig { sandbox, ..PaymentsConfig::default() };
                     told(&Config { profile, payments, ..Config::default() }).swap_remove(0)
                 };
                 let current = told(SandboxConfig { webhook_secret: Some(weak.into()), ..Default::default() });

@@ -24,7 +24,8 @@ pub(super) struct Operation {
     summary: &'static str,
     access: Access,
     parameters: Vec<Value>,
-    body: Option<&'static str>,
+    /// Its media type and its schema's name.
+    body: Option<(&'static str, &'static str)>,
     answers: Vec<(u16, Answer)>,
     refusals: Vec<(u16, Vec<&'static str>)>,
     free: bool,
@@ -115,9 +116,14 @@ impl Operation {
             .refuses(400, &["invalid_argument"])
     }
 
-    /// The body's schema, by its name.
+    /// The schema of its body of JSON, by its name.
     pub(super) fn body(self, schema: &'static str) -> Self {
-        Self { body: Some(schema), ..self }
+        Self { body: Some(("application/json", schema)), ..self }
+    }
+
+    /// The schema of the form that it takes, by its name.
+    pub(super) fn form(self, schema: &'static str) -> Self {
+        Self { body: Some(("application/x-www-form-urlencoded", schema)), ..self }
     }
 
     /// A success that brings JSON.
@@ -177,10 +183,10 @@ impl Operation {
             "parameters": self.parameters,
             "responses": responses,
         });
-        if let Some(name) = self.body {
+        if let Some((kind, name)) = self.body {
             let schema = schema::of(name);
             let example = examples::of(&schema, schemas);
-            let content = json!({ "application/json": { "schema": schema, "example": example } });
+            let content = json!({ kind: { "schema": schema, "example": example } });
             described["requestBody"] = json!({ "required": true, "content": content });
         }
         match self.access {

@@ -66,6 +66,7 @@ pub(super) fn operations() -> Vec<Operation> {
 fn decide() -> Operation {
     operation("post", "/sandbox/pay/{pg_payment_id}", "decidePayment", "Sandbox gateway", "Pay or decline: a form")
         .parameter("path", "pg_payment_id", true, visible(255, "sandbox_1"), "The gateway's name for the payment.")
+        .form("PaymentDecision")
         .done(303, "To the page behind the payment.")
         .brings_as(400, "text/html", Some(json!({ "type": "string" })), "That was no decision.")
         .brings_as(404, "text/html", Some(json!({ "type": "string" })), "This gateway knows no such payment.")

@@ -6,6 +6,7 @@ use super::schema::{
     amount, count, currency, id, list, nullable, object, of, one_of, page, text, text_of, time, told, visible, whole,
     yes,
 };
+use crate::gateway::play::Decision;
 
 /// All schemas, by name.
 pub(super) fn all() -> Map<String, Value> {
@@ -536,7 +537,9 @@ fn administration() -> Named {
 }
 
 fn gateway() -> Named {
+    let decisions: Vec<&str> = ["pay", "decline"].into_iter().chain(Decision::OTHERS.map(|(word, _)| word)).collect();
     vec![
+        ("PaymentDecision", object([("decision", one_of(&decisions))])),
         ("ReconcileRequest", object([("since", time())])),
         (
             "Reconciled",

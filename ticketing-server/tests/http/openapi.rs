@@ -91,8 +91,8 @@ fn every_example_fits_its_schema() {
         }
     };
     for (path, method, operation) in operations() {
-        if let Some(body) = operation.get("requestBody") {
-            check(format!("{path} {method} body"), &body["content"]["application/json"]);
+        for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            check(format!("{path} {method} body of {kind}"), content);
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
