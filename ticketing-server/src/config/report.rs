@@ -180,6 +180,7 @@ mod tests {
             "payments.sandbox.webhook_secret_previous",
             "bootstrap.admin_email",
             "bootstrap.admin_password",
+            "tickets.signing_seed_previous",
             "log.format",
         ];
         assert_eq!(silent, expected);

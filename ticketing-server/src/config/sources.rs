@@ -316,7 +316,7 @@ mod tests {
             ("server.cors_origins", _) => "https://shop.example, https://other.example",
             ("server.listen", _) => "127.0.0.1:0",
             ("store.url" | "queue.url", _) => "memory://",
-            ("tickets.signing_seed", _) => "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade",
+            ("tickets.signing_seed" | "tickets.signing_seed_previous", _) => "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade",
             ("log.level", _) => "warn",
             (_, Kind::Switch) => "false",
             (_, Kind::Number) => "7",
