@@ -33,7 +33,7 @@ use crate::{
     },
     limits::Limits,
     state::{App, Lifecycle, Shared},
-    telemetry::{Cors, TraceIds, metrics::Metrics},
+    telemetry::{Cors, LedgerGauges, TraceIds, metrics::Metrics},
 };
 
 /// Why the server did not start: one line for whoever started it.
@@ -159,6 +159,7 @@ impl Front {
             metrics,
             lifecycle: Lifecycle::new(),
             proxies,
+            ledger: LedgerGauges::default(),
             rendered: Rendered::new(),
             trace_ids: TraceIds::new(&*ids, clock.now()),
             cors: Cors::new(config.cors_origins()),

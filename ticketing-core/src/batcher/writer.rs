@@ -38,6 +38,7 @@ impl Writer {
     /// Writes `batch` and answers everyone in it.
     pub(super) async fn write(&self, batch: Vec<Request>) {
         metrics::histogram!("ticketing_batch_size").record(batch.len() as f64);
+        let began_at = self.clock.now();
         let (commands, replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.command, request.reply)).unzip();
         let commands: Arc<[Command]> = commands.into();
@@ -47,6 +48,8 @@ impl Writer {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error); replies.len()],
         };
+        let took = self.clock.now().since(began_at);
+        metrics::histogram!("ticketing_batch_duration_seconds").record(took.as_secs_f64());
         for (reply, answer) in replies.into_iter().zip(answers) {
             reply.complete(answer);
         }
@@ -108,7 +111,10 @@ impl Writer {
         let outcomes = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
         match committed {
             Ok(Ok(_)) => Ok(outcomes),
-            Ok(Err(error)) => Err((error, outcomes)),
+            Ok(Err(error)) => {
+                metrics::counter!("ticketing_store_errors_total", "kind" => error.kind()).increment(1);
+                Err((error, outcomes))
+            }
             Err(_) => Err((StoreError::OutcomeUnknown { detail: "the store panicked".to_owned() }, outcomes)),
         }
     }

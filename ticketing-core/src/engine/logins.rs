@@ -42,6 +42,7 @@ impl Ticketing {
     ) -> Result<LoginToken, EngineError<Never>> {
         let token = RefreshToken::new(LoginId::from_uuid(self.uuid()), secret);
         let (id, current) = (token.login_id, token.hash());
+        metrics::counter!("ticketing_login_started_total").increment(1);
         let login = self.ask(StartLogin { caller, id, user_id, current, ttl_seconds }).await?;
         Ok(LoginToken { token, expires_at: login.expires_at })
     }
@@ -61,6 +62,7 @@ impl Ticketing {
             metrics::counter!("ticketing_login_reused_total").increment(1);
         }
         let rotated = rotated?;
+        metrics::counter!("ticketing_login_refreshed_total").increment(1);
         Ok(Refreshed {
             user: rotated.user,
             next: LoginToken { token: successor, expires_at: rotated.login.expires_at },

@@ -88,6 +88,7 @@ impl Ticketing {
                 payment_id: PaymentId::from_uuid(self.uuid()),
             })
             .await?;
+        metrics::counter!("ticketing_checkout_total").increment(u64::from(!checked_out.existing));
         let (order, payment) = (checked_out.order, checked_out.payment);
         let (payment, gateway) = match payment.gateway.clone() {
             Some(gateway) => (payment, gateway),

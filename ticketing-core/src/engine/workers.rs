@@ -235,6 +235,11 @@ impl Ticketing {
             None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),
         };
         let delivered = result.is_ok();
+        if delivered {
+            metrics::counter!("ticketing_refund_completed_total").increment(1);
+        } else {
+            metrics::counter!("ticketing_refund_failed_total").increment(1);
+        }
         let complete = CompleteOutbox {
             session_id: message.session_id,
             outbox_id: message.id,

@@ -57,6 +57,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Its kind in a word: a metric's label.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Conflict { .. } => "conflict",
+            Self::Corrupt { .. } => "corrupt",
+        }
+    }
+
     /// It cannot be reached or written: `detail` says what was tried.
     pub fn unavailable(detail: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unavailable { detail: detail.into(), source: Some(Arc::new(source)) }

@@ -67,6 +67,7 @@ async fn login(State(app): State<App>, context: Context, Body(body): Body<Creden
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let matches = app.passwords.matches(hash, body.password.expose_secret().to_owned()).await?;
     let Some(account) = account.filter(|_| matches) else {
+        metrics::counter!("ticketing_login_refused_total").increment(1);
         let detail = "the e-mail address or the password is wrong";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));
     };

@@ -10,6 +10,8 @@ use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::described;
+
 /// Upper bounds of the latency histograms' buckets, in seconds.
 const LATENCY_SECONDS: [f64; 15] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -48,7 +50,7 @@ impl Metrics {
             let builder = builder.and_then(|builder| builder.set_buckets_for_metric(batches, &BATCH_LENS));
             let installed = builder.and_then(PrometheusBuilder::install_recorder);
             let handle = installed.map_err(|error| error.to_string())?;
-            describe();
+            described::describe();
             Ok(handle)
         });
         Ok(Self { handle: handle.clone()?, routes: RwLock::default() })
@@ -87,44 +89,6 @@ impl Metrics {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(route.to_owned()).or_default())
     }
-}
-
-/// Says what each name means, those of the engine included.
-fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("http_requests_total", "Requests answered, by method, route pattern and class of status.");
-    histogram!("http_request_duration_seconds", "Time from the end of a request's headers to its answer.");
-    counter!("http_requests_shed_total", "Requests refused for want of room, by class.");
-    gauge!("http_requests_in_flight", "Requests that are being worked on, by class.");
-    counter!("http_rate_limited_total", "Requests over a limit of their user, account or address, by limit.");
-    counter!("http_panics_total", "Handlers that panicked: defects, each answered 500.");
-    counter!("log_lines_dropped_total", "Log lines dropped because stderr was slower than the log.");
-    gauge!("ticketing_backlog", "Commands that wait for the writers of the store.");
-    gauge!("ticketing_lane_length", "Commands left waiting when the last batch was taken.");
-    histogram!("ticketing_batch_size", "Commands decided in one transaction of the store.");
-    counter!("ticketing_batch_conflicts_total", "Batches decided again because another writer was faster.");
-    counter!(
-        "ticketing_batch_outcomes_unknown_total",
-        "Batches of which the store could not tell whether they were kept."
-    );
-    counter!("ticketing_hold_success_total", "Holds placed.");
-    counter!("ticketing_hold_fail_total", "Holds refused by a rule of sale.");
-    counter!("ticketing_hold_replayed_total", "Repeated requests answered with the hold they had placed before.");
-    counter!("ticketing_hold_expired_total", "Holds whose time ran out, counted when they are swept.");
-    counter!("ticketing_payment_succeed_total", "Payments that sold tickets.");
-    counter!("ticketing_payment_fail_total", "Payments that the gateway declined.");
-    counter!("ticketing_refund_requested_total", "Payments to be given back, by reason.");
-    counter!("ticketing_callback_duplicate_total", "Callbacks about payments that were settled already.");
-    counter!("ticketing_callback_unmatched_total", "Callbacks about payments that are not known.");
-    counter!("ticketing_ticket_scan_total", "Scans of tickets at the door, by result.");
-    counter!("ticketing_login_reused_total", "Log-ins ended because a refresh token was used again.");
-    counter!("ticketing_queue_enqueue_total", "Places taken in waiting rooms.");
-    counter!("ticketing_queue_allowed_total", "Users let in from waiting rooms.");
-    counter!(
-        "ticketing_store_retries_total",
-        "Batches that the store tried again: others were in their way, or a connection was lost before the commit."
-    );
-    counter!("ticketing_store_clock_steps_total", "Times that the clock of Postgres was found to have been set.");
 }
 
 /// A log line found no room.

@@ -2,9 +2,11 @@
 
 mod actions;
 mod cors;
+pub mod described;
 pub mod front;
+mod ledger;
 pub mod logs;
 pub mod metrics;
 mod trace;
 
-pub(crate) use self::{cors::Cors, trace::TraceIds};
+pub(crate) use self::{cors::Cors, ledger::LedgerGauges, trace::TraceIds};

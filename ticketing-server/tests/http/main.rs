@@ -193,6 +193,7 @@ macro_rules! every_case {
             operations {
                 a_server_tells_how_it_is
                 requests_are_counted_by_route_and_not_by_path
+                what_is_counted_is_what_is_documented
                 every_metric_is_explained_and_batches_are_counted_in_commands
                 a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight
                 a_draining_server_is_not_ready

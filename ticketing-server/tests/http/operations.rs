@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
+use ticketing_server::telemetry::described::METRICS;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -9,6 +10,7 @@ use tokio::{
 
 use crate::{
     server::{PASSWORD, TestServer, expect, header},
+    shop::Shop,
     store::Store,
 };
 
@@ -43,6 +45,47 @@ pub async fn every_metric_is_explained_and_batches_are_counted_in_commands(store
     }
     assert!(text.contains(r#"ticketing_batch_size_bucket{le="1"}"#), "{text}");
     assert!(text.contains(r#"ticketing_batch_size_bucket{le="1024"}"#), "{text}");
+}
+
+/// Buys, gives back, lets in, refuses and mistakes: afterwards only the names of faults may be missing.
+pub async fn what_is_counted_is_what_is_documented(store: &Store) {
+    let shop = Shop::open(store).await;
+    let session = shop.session(5, json!({"holdTtlSeconds": 1})).await;
+    let buyer = shop.buyer().await;
+    let checkout = buyer.checkout(&session, json!({"quantity": 2})).await.success();
+    let paid = json!({"pgPaymentId": checkout.text("pgPaymentId"), "status": "SUCCESS"});
+    shop.callback(&paid).await.expect(200);
+    shop.admin_post(&format!("/api/admin/orders/{}/refund", checkout.text("orderId")), json!({})).await.success();
+    buyer.get("/api/me").await.expect(200);
+    let email = json!({"email": "nobody@example.com", "password": PASSWORD});
+    buyer.post("/api/auth/login", email).await.expect(401);
+    let text = shop.server.get("/metrics").send().await.unwrap().text().await.unwrap();
+    let left = format!("ticketing_inventory_remaining{{session_id=\"{session}\"}} 5");
+    assert!(text.lines().any(|line| line == left), "{left} in {text}");
+    let known = |name: &str| METRICS.iter().any(|(_, known, ..)| *known == name);
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        assert!(known(name), "{name} is not documented");
+        let (told, ..) = METRICS.iter().find(|(_, known, ..)| *known == name).unwrap();
+        assert_eq!(told.name(), kind, "{name}");
+    }
+    for name in [
+        "queue_enqueue_total",
+        "queue_allowed_total",
+        "hold_success_total",
+        "payment_succeed_total",
+        "checkout_total",
+        "refund_requested_total",
+        "batch_size",
+        "batch_duration_seconds",
+        "outbox_pending",
+        "outbox_oldest_seconds",
+        "login_refused_total",
+        "backlog",
+        "lane_length",
+    ] {
+        assert!(text.contains(&format!("\n# TYPE ticketing_{name} ")), "{name} is not shown: {text}");
+    }
 }
 
 pub async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight(store: &Store) {
