@@ -104,7 +104,7 @@ fn files_max(wanted: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let (soft, hard) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
     let raised = Rlimit { current: Some(wanted.clamp(soft.min(hard), hard)), maximum: limit.maximum };
-    match setrlimit(Resource::Nofile, raised.clone()) {
+    match setrlimit(Resource::Nofile, raised) {
         Ok(()) => raised.current.unwrap_or(u64::MAX),
         Err(_) => soft,
     }

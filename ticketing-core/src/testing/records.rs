@@ -291,7 +291,7 @@ pub fn login(n: u32) -> Login {
 /// The `n`-th span of some trace.
 fn trace(n: u32) -> TraceContext {
     let trace_id = TraceId(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
-    TraceContext { trace_id, span_id: u64::from(n) + 1, sampled: n % 2 == 0 }
+    TraceContext { trace_id, span_id: u64::from(n) + 1, sampled: n.is_multiple_of(2) }
 }
 
 /// The record `seq` of a chain.

@@ -100,10 +100,10 @@ impl Exchange {
             Ok(admission) => admission,
             Err(full) => return Some(full.into_response()),
         };
-        if request.body().is_end_stream() || self.method.is_safe() {
-            if let Err(full) = admission.enter() {
-                return Some(full.into_response());
-            }
+        if (request.body().is_end_stream() || self.method.is_safe())
+            && let Err(full) = admission.enter()
+        {
+            return Some(full.into_response());
         }
         self.admission = Some(admission.clone());
         self.context.identity = identity(app, request.headers());

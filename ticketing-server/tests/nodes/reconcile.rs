@@ -1,15 +1,12 @@
 //! Captures whose callbacks got lost: one node asks the gateway for them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use ticketing_core::{
-    clock::SystemClock,
-    ids::PaymentId,
-    payment::{CallbackStatus, Payment},
-};
+use ticketing_core::{clock::SystemClock, ids::PaymentId, payment::Payment};
 use ticketing_server::gateway::{
     journal::Journal,
+    play::{Decision, PlayConfig},
     sandbox::{Sandbox, SandboxSettings},
     signature::SigningSecret,
 };
@@ -29,6 +26,7 @@ fn deaf(nodes: &Nodes<'_>) -> Sandbox {
         bound: SocketAddr::from(([127, 0, 0, 1], 1)),
         clock: Arc::new(SystemClock::new()),
         journal: Journal::in_file(&nodes.journal()).unwrap(),
+        play: PlayConfig::default(),
     })
 }
 
@@ -39,7 +37,7 @@ async fn payment(node: &Node, opened: &Answer) -> Payment {
 
 /// The gateway takes the money for `opened`, and the callback gets lost.
 async fn capture(nodes: &Nodes<'_>, node: &Node, opened: &Answer) {
-    let reported = deaf(nodes).report(&payment(node, opened).await, CallbackStatus::Success).await;
+    let reported = deaf(nodes).report(&payment(node, opened).await, Decision::Pay, Duration::ZERO).await;
     reported.unwrap().abort();
 }
 
