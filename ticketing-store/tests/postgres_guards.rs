@@ -41,6 +41,7 @@ impl Ground {
         ground(&*store).await;
         let everything = |snapshot: &mut Snapshot| {
             snapshot.streams.put(records::stream(1));
+            snapshot.logins.put(records::login(1));
             snapshot.add_user(records::user(1));
             snapshot.add_hold(records::hold(1, 1));
             snapshot.orders.put(records::order(1, 1));
@@ -102,6 +103,8 @@ async fn every_check_refuses_plain_sql() {
         ("payment_status", "UPDATE payments SET status = 'LOST'"),
         ("payment_gateway_is_whole", "UPDATE payments SET pg_url = NULL"),
         ("callback_status", "UPDATE callbacks SET status = 'MAYBE'"),
+        ("login_hash", "UPDATE logins SET current_hash = '\\x00'"),
+        ("ticket_use_is_whole", "UPDATE tickets SET status = 'USED', redeem_nonce = NULL"),
         ("ticket_status", "UPDATE tickets SET status = 'LOST'"),
         ("outbox_status", "UPDATE outbox SET status = 'LOST'"),
         ("audit_stream_kind", "UPDATE audit_log SET stream_kind = 'OTHER'"),
@@ -146,6 +149,7 @@ async fn every_unique_index_refuses_plain_sql() {
         ("tickets_pkey", "tickets", String::new()),
         ("tickets_of_order", "tickets", id.clone()),
         ("tickets_by_id", "tickets", session.clone()),
+        ("logins_pkey", "logins", String::new()),
         ("outbox_pkey", "outbox", String::new()),
         ("outbox_key", "outbox", id.clone()),
         ("streams_pkey", "streams", String::new()),

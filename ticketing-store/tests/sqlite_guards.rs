@@ -134,6 +134,20 @@ async fn what_must_be_unique_is() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_used_with_its_scan_or_not_at_all() {
+    let ticket = records::ticket(1, 1, 1, 1);
+    check("ticket_use_is_whole", vec![Read::Ticket(ticket.session_id, ticket.id)], |snapshot| {
+        let used = ticketing_core::ticket::TicketStatus::Used;
+        snapshot.tickets.put(ticketing_core::ticket::Ticket {
+            status: used,
+            redemption: None,
+            ..records::ticket(1, 1, 1, 1)
+        });
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_seat_that_is_taken_names_its_hold() {
     check("seat_has_its_hold", vec![], |snapshot| {
         snapshot.seats.put(ticketing_core::seat::Seat { hold_id: None, ..records::seat(1, "B1", Some(1)) });
