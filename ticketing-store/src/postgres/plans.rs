@@ -23,6 +23,8 @@ const FILL: &str = "
     CREATE FUNCTION pg_temp.of(n bigint) RETURNS uuid LANGUAGE sql AS
         $$ SELECT pg_temp.id(CASE WHEN n % 10 > 0 THEN 1 ELSE 2 END) $$;
     INSERT INTO users SELECT pg_temp.id(n), n || '@example.com', '', 'USER', now() FROM generate_series(1, 5000) n;
+    INSERT INTO logins SELECT pg_temp.id(n), pg_temp.id(n), decode(repeat('00', 32), 'hex'), NULL, now(), now(), now(), NULL
+        FROM generate_series(1, 5000) n;
     INSERT INTO events SELECT pg_temp.id(n), '', '', '', 'PUBLISHED', now(), now(), 0, '' FROM generate_series(1, 5) n;
     INSERT INTO sessions SELECT pg_temp.id(n), pg_temp.id(1 + n % 5), now(), NULL, NULL, 'QUANTITY', 2, 0, 1, 1, 1, 'KRW',
             1, 120, 'OPEN', 'ON', NULL, NULL, 1, 1, NULL, 1, now(), now(), 0, '' FROM generate_series(1, 20) n;
