@@ -50,6 +50,6 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
-    /// The span of its checkout, if somebody traces.
+    /// The span of its hold, or else of its checkout, if somebody traces.
     pub trace: Option<TraceContext>,
 }

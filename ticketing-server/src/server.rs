@@ -30,7 +30,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::{extract::PeerAddress, routes, state::App};
+use crate::{extract::PeerAddress, routes, state::App, telemetry::spans::Spans};
 
 /// Longest time a client may take over a request's header block.
 const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -85,6 +85,11 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
     upkeep.abort();
     reconciling.abort();
+    if app.spans.is_some() {
+        let app = app.clone();
+        // It waits for the collector, for a bounded time, on a thread that may wait.
+        let _ = tokio::task::spawn_blocking(move || app.spans.as_ref().map(Spans::shutdown)).await;
+    }
     tracing::info!("stopped");
 }
 

@@ -11,7 +11,7 @@ use ticketing_core::{
     Ticketing,
     clock::{Clock, SystemClock},
     engine::EngineError,
-    ids::RandomIds,
+    ids::{IdGen, RandomIds},
     payment::gateway::PaymentGateway,
     store::Backend,
 };
@@ -33,7 +33,7 @@ use crate::{
     },
     limits::Limits,
     state::{App, Lifecycle, Shared},
-    telemetry::{Cors, LedgerGauges, TraceIds, metrics::Metrics},
+    telemetry::{Cors, LedgerGauges, TraceIds, metrics::Metrics, spans::Spans},
 };
 
 /// Why the server did not start: one line for whoever started it.
@@ -159,6 +159,7 @@ impl Front {
             metrics,
             lifecycle: Lifecycle::new(),
             proxies,
+            spans: Spans::start(&config.tracing, ids.uuid(clock.now()).as_u64_pair().1)?,
             ledger: LedgerGauges::default(),
             rendered: Rendered::new(),
             trace_ids: TraceIds::new(&*ids, clock.now()),

@@ -12,7 +12,7 @@ use crate::{
     config::{AddressBlock, Config},
     gateway::{sandbox::Sandbox, signature::Verifier},
     limits::Limits,
-    telemetry::{Cors, LedgerGauges, TraceIds, metrics::Metrics},
+    telemetry::{Cors, LedgerGauges, TraceIds, metrics::Metrics, spans::Spans},
 };
 
 /// The server's state. Cheap to clone; every clone is the same server.
@@ -48,6 +48,7 @@ pub struct Shared {
     pub lifecycle: Lifecycle,
     /// Whose `X-Forwarded-For` is believed.
     pub proxies: Vec<AddressBlock>,
+    pub(crate) spans: Option<Spans>,
     pub(crate) ledger: LedgerGauges,
     pub(crate) rendered: Rendered,
     pub(crate) trace_ids: TraceIds,

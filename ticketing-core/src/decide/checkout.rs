@@ -35,7 +35,7 @@ pub(super) fn checkout(context: &mut Context<'_>, command: &Checkout) -> Verdict
         created_at: context.now,
         updated_at: context.now,
         paid_at: None,
-        trace: command.caller.span.or(hold.trace),
+        trace: hold.trace.or(command.caller.span),
     };
     let payment = Payment {
         id: command.payment_id,

@@ -13,6 +13,7 @@ impl Config {
         self.check_stores(&mut wrong);
         self.check_auth(&mut wrong);
         self.check_sandbox(&mut wrong);
+        self.check_tracing(&mut wrong);
         for (key, max) in self.concurrency.by_key() {
             if !(1..=ConcurrencyConfig::MAX).contains(&max) {
                 wrong.push(ConfigError::invalid(key, &format!("1 to {}", ConcurrencyConfig::MAX)));
@@ -72,6 +73,21 @@ impl Config {
         }
         if !(1..=PlayConfig::COPIES_MAX).contains(&play.callback_copies) {
             refuse("callback_copies", "1 to 100");
+        }
+    }
+
+    fn check_tracing(&self, wrong: &mut Vec<ConfigError>) {
+        let tracing = &self.tracing;
+        let mut refuse = |key: &str, message: &str| wrong.push(ConfigError::invalid(key, message));
+        let host = tracing.otlp_endpoint.as_deref().map(host_of);
+        if matches!(host, Some(None | Some(""))) {
+            refuse("tracing.otlp_endpoint", "http:// or https:// and the collector's address");
+        }
+        if tracing.sample_percent > 100 {
+            refuse("tracing.sample_percent", "0 to 100 percent");
+        }
+        if tracing.service_name.is_empty() {
+            refuse("tracing.service_name", "a name");
         }
     }
 

@@ -75,6 +75,9 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("audit.key", Kind::Secret),
     ("tickets.signing_seed", Kind::Secret),
     ("tickets.signing_seed_previous", Kind::Secret),
+    ("tracing.otlp_endpoint", Kind::Text),
+    ("tracing.sample_percent", Kind::Number),
+    ("tracing.service_name", Kind::Text),
     ("log.format", Kind::Text),
     ("log.level", Kind::Text),
 ];

@@ -58,6 +58,8 @@ pub struct Config {
     pub tickets: TicketsConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Spans for a collector.
+    pub tracing: TracingConfig,
 }
 
 /// How strict the server is about its own settings.
@@ -282,6 +284,24 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: None, level: "info".to_owned() }
+    }
+}
+
+/// Spans for a collector.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TracingConfig {
+    /// The collector (OTLP over HTTP); without one there are no spans.
+    pub otlp_endpoint: Option<String>,
+    /// How many of a hundred new traces are recorded. Callers that bring a trace decide for themselves.
+    pub sample_percent: u32,
+    /// What the collector calls this server.
+    pub service_name: String,
+}
+
+impl Default for TracingConfig {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, sample_percent: 100, service_name: "ticketing".to_owned() }
     }
 }
 

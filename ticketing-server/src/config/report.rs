@@ -181,6 +181,7 @@ mod tests {
             "bootstrap.admin_email",
             "bootstrap.admin_password",
             "tickets.signing_seed_previous",
+            "tracing.otlp_endpoint",
             "log.format",
         ];
         assert_eq!(silent, expected);

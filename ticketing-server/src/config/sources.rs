@@ -312,11 +312,13 @@ mod tests {
         let value = |key: &str, kind: Kind| match (key, kind) {
             ("profile", _) => "dev",
             ("log.format", _) => "human",
-            ("server.public_url", _) => "https://tickets.example.com",
+            ("server.public_url" | "tracing.otlp_endpoint", _) => "https://tickets.example.com",
             ("server.cors_origins", _) => "https://shop.example, https://other.example",
             ("server.listen", _) => "127.0.0.1:0",
             ("store.url" | "queue.url", _) => "memory://",
-            ("tickets.signing_seed" | "tickets.signing_seed_previous", _) => "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade",
+            ("tickets.signing_seed" | "tickets.signing_seed_previous", _) => {
+                "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade"
+            }
             ("log.level", _) => "warn",
             (_, Kind::Switch) => "false",
             (_, Kind::Number) => "7",

@@ -7,7 +7,7 @@ use std::{
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use ticketing_core::audit::TraceId;
+use ticketing_core::audit::{Actor, Caller, TraceContext, TraceId};
 
 use super::User;
 
@@ -30,6 +30,8 @@ pub(crate) enum Identity {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
     pub(crate) trace_id: TraceId,
+    /// Its span, where spans are recorded.
+    pub(crate) span: Option<TraceContext>,
     pub(crate) address: IpAddr,
     pub(crate) identity: Identity,
 }
@@ -37,9 +39,18 @@ pub(crate) struct Context {
 impl Context {
     /// What the front noted. A request that did not pass it is nobody's.
     pub(crate) fn of(parts: &Parts) -> Self {
-        let nobody =
-            Self { trace_id: TraceId(0), address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), identity: Identity::Anonymous };
+        let nobody = Self {
+            trace_id: TraceId(0),
+            span: None,
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            identity: Identity::Anonymous,
+        };
         parts.extensions.get::<Self>().copied().unwrap_or(nobody)
+    }
+
+    /// The trace and its span.
+    pub(crate) const fn traced(&self) -> Traced {
+        Traced { trace_id: self.trace_id, span: self.span }
     }
 }
 
@@ -51,14 +62,30 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-/// The trace a request belongs to.
+/// The trace a request belongs to, and its span in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Trace(pub TraceId);
+pub struct Trace(pub Traced);
+
+/// A trace, and a span in it where spans are recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Traced {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span.
+    pub span: Option<TraceContext>,
+}
+
+impl Traced {
+    /// `actor`, asking in this trace.
+    pub const fn caller(self, actor: Actor) -> Caller {
+        Caller { actor, trace_id: Some(self.trace_id), span: self.span }
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Trace {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(Context::of(parts).trace_id))
+        Ok(Self(Context::of(parts).traced()))
     }
 }

@@ -9,11 +9,11 @@ mod path;
 mod query;
 mod user;
 
-use ticketing_core::audit::{Actor, Caller, TraceId};
+use ticketing_core::audit::{Actor, Caller};
 
 pub use self::{
     body::{BODY_BYTES_MAX, Body, RawBody, SEATS_BYTES_MAX},
-    context::{PeerAddress, Trace},
+    context::{PeerAddress, Trace, Traced},
     path::{Id, PathId},
     query::{Paging, Query},
     user::{Admin, Staff, User, Viewer},
@@ -24,6 +24,6 @@ pub(crate) use self::{
 };
 
 /// Who asks, for the engine and its audit log.
-pub fn caller(user: User, trace: TraceId) -> Caller {
-    Caller { actor: Actor::User(user.id), trace_id: Some(trace), span: None }
+pub fn caller(user: User, trace: Traced) -> Caller {
+    trace.caller(Actor::User(user.id))
 }

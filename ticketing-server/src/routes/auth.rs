@@ -9,7 +9,7 @@ use axum::{
 use http::{StatusCode, header};
 use secrecy::ExposeSecret;
 use ticketing_core::{
-    audit::{Actor, Caller},
+    audit::Actor,
     engine::{LoginToken, NewUser},
     user::{Email, Role, User as Account},
 };
@@ -52,7 +52,7 @@ async fn signup(
     }
     let password_hash = app.passwords.hash(body.password.expose_secret().to_owned()).await?;
     // Nobody is logged in yet: the server itself makes the account.
-    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    let caller = context.traced().caller(Actor::Engine);
     let user = app.ticketing.create_user(caller, NewUser { email, password_hash, role: Role::User }).await?;
     Ok((StatusCode::CREATED, Json(SignedUp { user_id: user.id, email: user.email })))
 }
@@ -74,7 +74,7 @@ async fn login(State(app): State<App>, context: Context, Body(body): Body<Creden
     rehash(&app, &account, &context, body.password.expose_secret()).await;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(ApiError::internal)?;
-    let caller = Caller { actor: Actor::User(account.id), trace_id: Some(context.trace_id), span: None };
+    let caller = context.traced().caller(Actor::User(account.id));
     let ttl_seconds = app.config.auth.refresh_ttl_seconds;
     let login = app.ticketing.start_login(caller, account.id, secret, ttl_seconds).await?;
     logged_in(&app, &account, &login)
@@ -87,7 +87,7 @@ async fn rehash(app: &App, account: &Account, context: &Context, password: &str)
         return;
     }
     let Ok(hash) = app.passwords.hash(password.to_owned()).await else { return };
-    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    let caller = context.traced().caller(Actor::Engine);
     if let Err(error) = app.ticketing.rehash(caller, account.id, account.password_hash.clone(), hash).await {
         tracing::warn!(%error, "a password could not be hashed anew");
     }
@@ -110,7 +110,7 @@ async fn refresh(
     Body(body): Body<RefreshBody>,
 ) -> Result<Response, ApiError> {
     app.limits.login(None, context.address)?;
-    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    let caller = context.traced().caller(Actor::Engine);
     let refreshed = app.ticketing.refresh(caller, body.refresh_token.expose_secret()).await?;
     logged_in(&app, &refreshed.user, &refreshed.next)
 }
@@ -120,7 +120,7 @@ async fn logout(
     context: Context,
     Body(body): Body<RefreshBody>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = Caller { actor: Actor::Engine, trace_id: Some(context.trace_id), span: None };
+    let caller = context.traced().caller(Actor::Engine);
     app.ticketing.logout(caller, body.refresh_token.expose_secret()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,7 @@
 //! Checkout, the gateway's callbacks, payments and orders.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequest, Request, State},
     routing::{get, post},
 };
@@ -10,10 +10,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use ticketing_core::{
-    audit::{Actor, Caller},
+    audit::Actor,
     engine::CheckoutRequest,
     ids::{OrderId, PaymentId},
     order::Order,
+    payment::GatewayPaymentId,
 };
 
 use super::Routes;
@@ -29,6 +30,7 @@ use crate::{
         signature::{self, SignatureError},
     },
     state::App,
+    telemetry::spans::PurchaseStep,
 };
 
 /// Receipts put together at once for one list.
@@ -49,11 +51,12 @@ async fn checkout(
     user: User,
     Trace(trace): Trace,
     Body(CheckoutBody { hold_id, method }): Body<CheckoutBody>,
-) -> Result<(StatusCode, Json<CheckoutView>), ApiError> {
+) -> Result<(StatusCode, Option<Extension<PurchaseStep>>, Json<CheckoutView>), ApiError> {
     let request = CheckoutRequest { caller: caller(user, trace), user_id: user.id, hold_id, method };
     let open = app.ticketing.checkout(request).await?;
     let code = if open.existing { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((code, Json(open.into())))
+    let step = PurchaseStep::of("payment.checkout", &open.order).map(Extension);
+    Ok((code, step, Json(open.into())))
 }
 
 /// `{}`.
@@ -64,13 +67,25 @@ async fn callback(
     State(app): State<App>,
     Trace(trace): Trace,
     Signed(body): Signed,
-) -> Result<Json<Nothing>, ApiError> {
+) -> Result<(Option<Extension<PurchaseStep>>, Json<Nothing>), ApiError> {
     let report = parse::<CallbackBody>(&body)?;
     let raw = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the body is not UTF-8"))?;
     let kept = redact::without_card_data(raw).map_err(|error| ApiError::invalid(error.to_string()))?;
-    let caller = Caller { actor: Actor::Gateway, trace_id: Some(trace), span: None };
-    app.ticketing.payment_callback(caller, report.into_report(kept)).await?;
-    Ok(Json(Nothing {}))
+    let report = report.into_report(kept);
+    let name = report.pg_payment_id.clone();
+    app.ticketing.payment_callback(trace.caller(Actor::Gateway), report).await?;
+    let step = match app.spans {
+        Some(_) => purchase_of(&app, name).await,
+        None => None,
+    };
+    Ok((step.map(Extension), Json(Nothing {})))
+}
+
+/// The purchase that a callback was about, for its trace. That it cannot be read does not fail the callback.
+async fn purchase_of(app: &App, name: GatewayPaymentId) -> Option<PurchaseStep> {
+    let payment = app.ticketing.queries().payment_by_gateway(name).await.ok()??;
+    let order = app.ticketing.queries().order(payment.order_id).await.ok()??;
+    PurchaseStep::of("payment.callback", &order)
 }
 
 /// The body of a callback whose signature holds.

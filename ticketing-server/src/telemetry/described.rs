@@ -51,6 +51,8 @@ pub const METRICS: &[(Kind, &str, &str, &str)] = &[
     ),
     (Counter, "http_panics_total", "", "Handlers that panicked: defects, each answered 500."),
     (Counter, "log_lines_dropped_total", "", "Log lines dropped because stderr was slower than the log."),
+    (Counter, "otlp_spans_exported_total", "", "Spans that the collector has taken."),
+    (Counter, "otlp_spans_lost_total", "", "Spans that were handed over and not taken."),
     (Counter, "ticketing_queue_enqueue_total", "", "Places taken in waiting rooms."),
     (Counter, "ticketing_queue_allowed_total", "", "Visitors let in from waiting rooms."),
     (Counter, "ticketing_hold_success_total", "", "Holds placed."),

@@ -13,10 +13,14 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use ticketing_core::{audit::TraceId, clock::Timestamp};
+use ticketing_core::{audit::TraceId, clock::Timestamp, ids::UserId};
 use tower::{Service, layer::layer_fn, service_fn};
 
-use super::{actions::action, trace::header_value};
+use super::{
+    actions::action,
+    spans::{Answered, PurchaseStep, RequestSpan},
+    trace::header_value,
+};
 use crate::{
     capacity::{Admission, Class},
     error::ApiError,
@@ -70,6 +74,8 @@ async fn guard(routed: impl Future<Output = Result<Response, Infallible>>) -> Re
 /// One request and its answer.
 struct Exchange {
     context: Context,
+    /// Where spans are recorded.
+    span: Option<RequestSpan>,
     method: Method,
     route: Option<MatchedPath>,
     origin: Option<HeaderValue>,
@@ -82,8 +88,11 @@ impl Exchange {
     fn begin(app: &App, request: &Request) -> Self {
         let headers = request.headers();
         let address = address(app, request.extensions().get::<PeerAddress>(), headers);
+        let (trace_id, given) = app.trace_ids.of(headers);
+        let span = app.spans.as_ref().map(|spans| spans.begin(trace_id, given));
         Self {
-            context: Context { trace_id: app.trace_ids.of(headers), address, identity: Identity::Anonymous },
+            context: Context { trace_id, span: span.map(|span| span.context), address, identity: Identity::Anonymous },
+            span,
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             origin: app.cors.allowed(headers),
@@ -114,10 +123,7 @@ impl Exchange {
     }
 
     fn refuse(&self, app: &App, request: &Request) -> Option<Response> {
-        let user = match self.context.identity {
-            Identity::User(user) => Some(user.id),
-            Identity::Anonymous | Identity::Invalid => None,
-        };
+        let user = self.user();
         let address = (!self.is_probe()).then_some(self.context.address);
         match app.limits.request(Stage::of(&self.method, self.route()), user, address) {
             Ok(()) => app.cors.preflight(&self.method, request.headers()),
@@ -143,20 +149,44 @@ impl Exchange {
         let latency = app.clock.now().since(self.began_at);
         app.metrics.answered(&self.method, self.route(), response.status(), latency);
         self.log(self.route(), response.status(), problem.as_ref(), latency);
+        self.trace(app, &mut response, problem.as_ref(), latency);
         if let Some(origin) = self.origin {
             app.cors.admit(origin, response.headers_mut());
         }
         response
     }
 
+    /// Ends the request's span. Probes have none: they would outnumber everything.
+    fn trace(&self, app: &App, response: &mut Response, problem: Option<&ApiError>, took: Duration) {
+        let (Some(spans), Some(span)) = (&app.spans, self.span) else { return };
+        let step = response.extensions_mut().remove::<PurchaseStep>();
+        if self.is_probe() {
+            return;
+        }
+        let answered = Answered {
+            method: &self.method,
+            route: self.route(),
+            status: response.status(),
+            reason: problem.map(ApiError::reason),
+            user: self.user(),
+            began_at: self.began_at,
+            took,
+        };
+        spans.end(span, &answered, step);
+    }
+
+    fn user(&self) -> Option<UserId> {
+        match self.context.identity {
+            Identity::User(user) => Some(user.id),
+            Identity::Anonymous | Identity::Invalid => None,
+        }
+    }
+
     /// One line per request. Reads that went well are many and say little, and so do those that there was
     /// no room for, of which the log is told how many: level debug.
     fn log(&self, route: &str, status: StatusCode, problem: Option<&ApiError>, latency: Duration) {
         let outcome = problem.map_or("ok", ApiError::reason);
-        let user_id = match self.context.identity {
-            Identity::User(user) => Some(tracing::field::display(user.id)),
-            Identity::Anonymous | Identity::Invalid => None,
-        };
+        let user_id = self.user().map(tracing::field::display);
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

@@ -7,6 +7,8 @@ pub mod front;
 mod ledger;
 pub mod logs;
 pub mod metrics;
+mod otlp;
+pub(crate) mod spans;
 mod trace;
 
 pub(crate) use self::{cors::Cors, ledger::LedgerGauges, trace::TraceIds};

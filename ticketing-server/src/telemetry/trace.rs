@@ -3,7 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName};
-use ticketing_core::{audit::TraceId, clock::Timestamp, ids::IdGen};
+use ticketing_core::{
+    audit::{TraceContext, TraceId},
+    clock::Timestamp,
+    ids::IdGen,
+};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -20,10 +24,10 @@ impl TraceIds {
         Self { seed: mix(high ^ low.rotate_left(32)), next: AtomicU64::new(low) }
     }
 
-    /// The trace a request belongs to.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> TraceId {
+    /// The trace a request belongs to, and the caller's span in it.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> (TraceId, Option<TraceContext>) {
         let given = headers.get(TRACEPARENT).and_then(|value| parse(value.as_bytes()));
-        given.unwrap_or_else(|| self.fresh())
+        (given.map_or_else(|| self.fresh(), |given| given.trace_id), given)
     }
 
     fn fresh(&self) -> TraceId {
@@ -35,15 +39,15 @@ impl TraceIds {
 }
 
 /// The finaliser of SplitMix64: a permutation whose outputs look random.
-const fn mix(mut x: u64) -> u64 {
+pub(super) const fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
 
-/// The trace id of `version-traceid-parentid-flags`; `None` for what the recommendation calls invalid.
-fn parse(header: &[u8]) -> Option<TraceId> {
+/// What `version-traceid-parentid-flags` names; `None` for what the recommendation calls invalid.
+fn parse(header: &[u8]) -> Option<TraceContext> {
     let text = std::str::from_utf8(header).ok()?;
     let mut parts = text.split('-');
     let mut hex = |len: usize| {
@@ -51,10 +55,11 @@ fn parse(header: &[u8]) -> Option<TraceId> {
         let lowercase = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if part.len() == len && lowercase { u128::from_str_radix(part, 16).ok() } else { None }
     };
-    let (version, trace, parent, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    let (version, trace, parent, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
     let longer = parts.next().is_some();
     let valid = version != 0xff && trace != 0 && parent != 0 && (version > 0 || !longer);
-    valid.then_some(TraceId(trace))
+    let span_id = u64::try_from(parent).ok()?;
+    valid.then_some(TraceContext { trace_id: TraceId(trace), span_id, sampled: flags & 1 == 1 })
 }
 
 /// A trace id as a header's value.
@@ -75,9 +80,10 @@ mod tests {
 
     #[test]
     fn a_valid_traceparent_names_the_trace() {
-        let id = parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
-        assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(header_value(id), "4bf92f3577b34da6a3ce929d0e0e4736");
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let given = parse(text.as_bytes()).unwrap();
+        assert_eq!(given.to_string(), text);
+        assert_eq!(header_value(given.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(parse(b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more").is_some());
     }
 

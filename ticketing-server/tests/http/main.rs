@@ -10,6 +10,7 @@ mod checkin;
 mod contract;
 mod conventions;
 mod holds;
+mod hostile;
 mod limits;
 mod logins;
 mod matrix;
@@ -24,6 +25,7 @@ mod server;
 mod shop;
 #[path = "../store/mod.rs"]
 mod store;
+mod tracing;
 mod waiting_room;
 
 /// What a server does on every store.
@@ -167,6 +169,13 @@ macro_rules! every_case {
                 a_hundred_copies_of_every_callback_make_one_set_of_tickets
                 lost_replies_of_the_gateway_charge_and_give_back_once
             }
+            tracing {
+                a_purchase_is_one_trace_from_its_hold_to_the_callback
+                the_callers_trace_is_gone_on_with_and_its_word_on_recording_counts
+                spans_tell_how_a_request_went_and_no_secret
+                a_collector_that_never_answers_slows_nothing
+                a_server_that_was_told_of_no_collector_records_nothing
+            }
             conventions {
                 a_body_of_the_wrong_shape_is_refused_with_its_field_named
                 a_body_that_is_not_json_by_its_type_is_refused
@@ -189,6 +198,10 @@ macro_rules! every_case {
                 a_handler_that_panics_is_answered_500_and_the_server_lives
                 the_password_policy_is_the_configured_one
                 links_that_leave_the_server_start_with_its_public_address
+            }
+            hostile {
+                whatever_is_malformed_is_refused_on_every_route_and_changes_nothing
+                whoever_is_slow_or_stops_halfway_is_cut_off_on_every_route
             }
             operations {
                 a_server_tells_how_it_is

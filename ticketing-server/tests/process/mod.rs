@@ -20,12 +20,12 @@ use tokio::{
     net::TcpStream,
 };
 
-const JWT_SECRET: &str = "an access token secret for tests only, long enough";
-const WEBHOOK_SECRET: &str = "a callback secret for tests only, long enough too";
-const AUDIT_KEY: &str = "an audit key for tests only, long enough as well";
-const QUEUE_TOKEN_SECRET: &str = "a queue token secret for tests only, long enough";
-const TICKET_SEED: &str = "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade";
-const ADMIN: (&str, &str) = ("admin@example.com", "Admin-Secret-1");
+pub const JWT_SECRET: &str = "an access token secret for tests only, long enough";
+pub const WEBHOOK_SECRET: &str = "a callback secret for tests only, long enough too";
+pub const AUDIT_KEY: &str = "an audit key for tests only, long enough as well";
+pub const QUEUE_TOKEN_SECRET: &str = "a queue token secret for tests only, long enough";
+pub const TICKET_SEED: &str = "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade";
+pub const ADMIN: (&str, &str) = ("admin@example.com", "Admin-Secret-1");
 
 /// A running server. Dropping it kills it.
 pub struct Server {
@@ -38,8 +38,15 @@ pub struct Server {
 impl Server {
     /// Starts a server over the store at `store_url` and waits until it answers.
     pub fn start(store_url: &str) -> Self {
+        Self::start_with(store_url, |_| ())
+    }
+
+    /// As [`Self::start`], with more to say to it.
+    pub fn start_with(store_url: &str, change: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder to run in");
-        let mut child = command(store_url, folder.path()).spawn().expect("the server's binary starts");
+        let mut command = command(store_url, folder.path());
+        change(&mut command);
+        let mut child = command.spawn().expect("the server's binary starts");
         let stdout = child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout).lines();
         let line =
@@ -59,6 +66,14 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// SIGTERM, and its orderly end.
+    pub fn stop(mut self) {
+        let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid())]).status();
+        assert!(told.expect("there is a shell").success());
+        let ended = self.child.wait().expect("a server that is told to stop ends");
+        assert!(ended.success(), "{ended}");
     }
 
     /// SIGKILL, now.
@@ -162,7 +177,8 @@ pub fn signature(body: &[u8]) -> String {
     format!("t={t},v1={signature}")
 }
 
-async fn exchange(address: SocketAddr, request: &str) -> Option<Answer> {
+/// Sends a request's bytes; `None` when the answer did not come back whole.
+pub async fn exchange(address: SocketAddr, request: &str) -> Option<Answer> {
     let talk = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
