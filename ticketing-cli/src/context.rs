@@ -112,6 +112,20 @@ impl Context {
         })
     }
 
+    /// The schema of the store: version 0 where there is none.
+    ///
+    /// # Errors
+    /// [`CliError`] when it is there and cannot be looked at.
+    pub async fn schema(&self) -> Result<SchemaVersion, CliError> {
+        let options = OpenOptions { create: false, ..OpenOptions::new(Role::Tool) };
+        match ticketing_store::open(&self.store_url, options) {
+            Err(OpenError::Missing { .. }) => {
+                Ok(SchemaVersion { found: 0, needed: ticketing_store::sqlite::SCHEMA_VERSION })
+            }
+            _ => Ok(self.open(false)?.version().await?),
+        }
+    }
+
     async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
         let engine = self.engine_unchecked(store)?;
         match engine.open_log().await {

@@ -88,6 +88,11 @@ impl ApiError {
         Self::invalid(format!("{field}: {message}")).with_field(field, message)
     }
 
+    /// This server takes no more; another one may.
+    pub(crate) fn shutting_down() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "this server is going down; try again")
+    }
+
     /// A defect or a broken promise of ours. `cause` goes to the log, never to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side").caused_by(cause)
@@ -219,9 +224,7 @@ impl<R: IntoApi + std::error::Error> From<EngineError<R>> for ApiError {
             EngineError::Overloaded => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too many requests at once; try again soon")
             }
-            EngineError::ShuttingDown => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "this server is going down; try again")
-            }
+            EngineError::ShuttingDown => Self::shutting_down(),
             EngineError::Store(error) => error.into(),
             EngineError::Gateway(error) => gateway(&error),
             failed => Self::internal(failed),

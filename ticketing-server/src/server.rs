@@ -51,8 +51,8 @@ const RECONCILE_SECONDS_MIN: u32 = 3_600;
 /// Pause after a connection could not be accepted for want of a resource.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `app` on `listener` until `shutdown` ends; then takes no more connections, finishes what
-/// is in flight, 30 seconds at most, and stops the engine.
+/// Serves `app` on `listener` until `shutdown` ends; then finishes what is in flight, 30 seconds at most,
+/// while it tells everybody else that it is going down, and stops the engine.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     let upkeep = tokio::spawn(upkeep(app.clone()));
     let reconciling = tokio::spawn(reconcile(app.clone()));
@@ -74,12 +74,16 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             }
         }
     }
-    drop(listener);
     app.lifecycle.drain();
     tracing::info!("draining");
-    if timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time");
+    tokio::select! {
+        biased;
+        ended = timeout(DRAIN_TIME_MAX, graceful.shutdown()) => if ended.is_err() {
+            tracing::warn!("some requests did not end in time");
+        },
+        () = server.turn_away(&listener) => {}
     }
+    drop(listener);
     if timeout(ENGINE_END_TIME_MAX, app.ticketing.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end in time");
     }
@@ -181,6 +185,18 @@ impl Server {
         // A peer that is gone by now shows when its request is read.
         let _ = stream.set_nodelay(true);
         Ok((stream, peer, room))
+    }
+
+    /// Answers whoever still comes, for as long as it is let: a balancer is told that the server is not
+    /// ready, everybody else to come again. Nobody waits for these connections to end.
+    async fn turn_away(&self, listener: &TcpListener) {
+        let nobody = GracefulShutdown::new();
+        loop {
+            match self.accept(listener).await {
+                Ok((stream, peer, room)) => self.spawn(stream, peer, room, nobody.watcher()),
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
     }
 
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, room: OwnedSemaphorePermit, watcher: Watcher) {

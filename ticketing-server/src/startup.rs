@@ -55,7 +55,18 @@ impl From<ConfigError> for StartupError {
 
 /// What was tried at the start, and why it failed.
 pub fn failed(tried: &str, error: &dyn std::error::Error) -> StartupError {
-    StartupError(format!("{tried}: {error}"))
+    let mut message = format!("{tried}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Some errors quote their cause, others leave it to whoever asks.
+        let cause_told = cause.to_string();
+        if !message.contains(&cause_told) {
+            message.push_str(": ");
+            message.push_str(&cause_told);
+        }
+        source = cause.source();
+    }
+    StartupError(message)
 }
 
 /// A server that has everything and takes connections as soon as it is served.
@@ -183,7 +194,8 @@ async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), StartupError> {
 }
 
 async fn open(url: &str) -> Result<Arc<dyn Backend>, StartupError> {
-    let failed = |error: &dyn std::fmt::Display| StartupError(format!("store.url (--store): {error}"));
+    let tried = format!("store.url (--store) {}", config::without_credentials(url));
+    let failed = |error: &dyn std::error::Error| failed(&tried, error);
     let (owned, options) = (url.to_owned(), OpenOptions::new(Role::Server));
     let opened = tokio::task::spawn_blocking(move || ticketing_store::open(&owned, options)).await;
     let store = opened.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;

@@ -52,7 +52,7 @@ impl Show for SchemaRow {
 /// [`CliError`]
 pub async fn run(args: MigrateArgs, context: &Context) -> Result<(), CliError> {
     let (before, after) = if args.status || args.dry_run {
-        let version = context.open(false)?.version().await?;
+        let version = if args.dry_run { context.schema().await? } else { context.open(false)?.version().await? };
         (version, version)
     } else {
         let store = context.open(true)?;

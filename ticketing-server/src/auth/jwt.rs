@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 use ticketing_core::{clock::Clock, ids::UserId, user::Role};
 
 use crate::extract::User;
@@ -25,8 +26,25 @@ struct Issued<'a> {
 
 #[derive(Deserialize)]
 struct Claims {
+    #[serde(deserialize_with = "subject")]
     sub: UserId,
     role: Role,
+}
+
+/// Whom a subject names: one of our accounts, or somebody whom only another issuer of tokens knows, by a
+/// digest of that issuer's name for them.
+fn subject<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {
+    let subject = String::deserialize(deserializer)?;
+    if let Ok(ours) = subject.parse() {
+        return Ok(ours);
+    }
+    if subject.is_empty() {
+        return Err(serde::de::Error::custom("the subject is empty"));
+    }
+    let digest = Sha256::new().chain_update(b"ticketing subject v1").chain_update(subject.as_bytes()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Ok(UserId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()))
 }
 
 /// Issues and checks access tokens. No look-up: a token stands for itself until it expires.
@@ -143,6 +161,19 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_that_only_its_issuer_knows_is_somebody_and_the_same_one_each_time() {
+        let whom = |subject: &str| {
+            let claims =
+                json!({"sub": subject, "role": "USER", "iss": "ticketing", "aud": "ticketing-api", "exp": now() + 60});
+            tokens().verify(&signed(Algorithm::HS256, SECRET, &claims)).unwrap().id
+        };
+        assert_eq!(whom("auth0|abc"), whom("auth0|abc"));
+        assert_ne!(whom("auth0|abc"), whom("auth0|abd"));
+        let ours = UserId::from_uuid(Uuid::from_u128(7));
+        assert_eq!(whom(&ours.to_string()), ours);
+    }
+
+    #[test]
     fn every_claim_must_be_there_and_hold() {
         for name in ["sub", "role", "iss", "aud", "exp"] {
             check_refused(name, Value::Null);
@@ -152,7 +183,8 @@ mod tests {
         check_refused("iss", json!("somebody"));
         check_refused("aud", json!("something"));
         check_refused("role", json!("ROOT"));
-        check_refused("sub", json!("7"));
+        check_refused("sub", json!(""));
+        check_refused("sub", json!(7));
     }
 
     #[test]

@@ -106,6 +106,11 @@ impl Config {
         if self.bootstrap.admin_email.is_some() != self.bootstrap.admin_password.is_some() {
             refuse("bootstrap", "admin_email and admin_password go together");
         }
+        if let Some(password) = &self.bootstrap.admin_password
+            && let Err(error) = auth.password_policy().check(password.expose_secret())
+        {
+            refuse("bootstrap.admin_password", &error.to_string());
+        }
         if !(1..=AuthConfig::REFRESH_TTL_SECONDS_MAX).contains(&auth.refresh_ttl_seconds) {
             refuse("auth.refresh_ttl_seconds", "1 to 31536000 seconds");
         }

@@ -320,6 +320,7 @@ mod tests {
                 "5eed0000c0ffee001337babe00facade5eed1111c0ffee111337babe11facade"
             }
             ("log.level", _) => "warn",
+            ("bootstrap.admin_password", _) => "hunter2",
             (_, Kind::Switch) => "false",
             (_, Kind::Number) => "7",
             (_, Kind::List) => "10.0.0.0/8, ::1",

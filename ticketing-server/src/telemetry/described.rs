@@ -128,9 +128,15 @@ pub(super) fn meaning(name: &str) -> Option<(Kind, &'static str)> {
 
 /// Tells the recorder what each name means.
 pub(super) fn describe() {
-    for (kind, name, _, meaning) in METRICS {
+    for (kind, name, labels, meaning) in METRICS {
         match kind {
-            Counter => describe_counter!(*name, *meaning),
+            Counter => {
+                describe_counter!(*name, *meaning);
+                // Its first increase is one that can be seen.
+                if labels.is_empty() {
+                    metrics::counter!(*name).increment(0);
+                }
+            }
             Gauge => describe_gauge!(*name, *meaning),
             Histogram => describe_histogram!(*name, *meaning),
         }

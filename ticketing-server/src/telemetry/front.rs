@@ -115,6 +115,9 @@ impl Exchange {
             return Some(full.into_response());
         }
         self.admission = Some(admission.clone());
+        if app.lifecycle.is_draining() && !self.is_probe() {
+            return Some(ApiError::shutting_down().into_response());
+        }
         self.context.identity = identity(app, request.headers());
         let refused = self.refuse(app, request);
         request.extensions_mut().insert(self.context);

@@ -209,6 +209,7 @@ macro_rules! every_case {
                 what_is_counted_is_what_is_documented
                 every_metric_is_explained_and_batches_are_counted_in_commands
                 a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_flight
+                who_sends_too_much_gets_to_see_the_answer
                 a_draining_server_is_not_ready
             }
         }

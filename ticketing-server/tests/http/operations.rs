@@ -104,17 +104,40 @@ pub async fn a_server_that_is_told_to_stop_is_not_ready_and_finishes_what_is_in_
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     server.begin_to_stop();
     server.app.lifecycle.drained().await;
+    let looked = server.get("/readyz").header("connection", "close").send().await.unwrap();
+    let told = expect(looked, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!((&told["reason"], &told["checks"]["draining"]), (&json!("not_ready"), &json!(true)));
+    let asked = server.get("/api/events").header("connection", "close").send().await.unwrap();
+    assert!(!header(&asked, "retry-after").is_empty());
+    assert_eq!(expect(asked, StatusCode::SERVICE_UNAVAILABLE).await["reason"], "shutting_down");
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
-    assert!(TcpStream::connect(&address).await.is_err(), "a new connection was taken");
     server.stop().await;
+    assert!(TcpStream::connect(&address).await.is_err(), "a new connection was taken");
+}
+
+/// A client that sends all before it reads: the answer must not be lost with the connection.
+pub async fn who_sends_too_much_gets_to_see_the_answer(store: &Store) {
+    let server = TestServer::start(store).await;
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let body = vec![b' '; 4 * 1024 * 1024 + 1];
+    let head = format!(
+        "POST /api/auth/signup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.expect("the server reads on");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
 pub async fn a_draining_server_is_not_ready(store: &Store) {
     let server = TestServer::start(store).await;
     server.app.lifecycle.drain();
-    let problem = server.problem(server.get("/readyz").send().await.unwrap(), 503, "not_ready").await;
-    assert_eq!(problem["checks"]["draining"], true);
+    let problem = expect(server.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!((&problem["reason"], &problem["checks"]["draining"]), (&json!("not_ready"), &json!(true)));
 }

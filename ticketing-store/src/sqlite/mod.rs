@@ -38,6 +38,7 @@ use ticketing_core::{
     store::{BatchHeader, BatchOutcome, Decide, Durability, Receipt, Schema, SchemaVersion, Store, StoreError},
 };
 
+pub use self::schema::NEEDED as SCHEMA_VERSION;
 use self::{
     lock::{LockError, ServerLock},
     readers::{Readers, Revision},

@@ -15,8 +15,8 @@ const MIGRATIONS: [(&str, &str); 3] = [
     ("V3__people_door_refunds", include_str!("migrations/V3__people_door_refunds.sql")),
 ];
 
-/// The version this program needs.
-const NEEDED: u32 = MIGRATIONS.len() as u32;
+/// The version of the schema that this program needs.
+pub const NEEDED: u32 = MIGRATIONS.len() as u32;
 
 /// What the file has and what is needed.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<SchemaVersion> {
