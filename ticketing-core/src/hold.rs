@@ -173,7 +173,9 @@ impl HoldChurn {
     /// How long a user with `holds` has to wait at `now`.
     pub fn wait<'a>(&self, holds: impl IntoIterator<Item = &'a Hold>, now: Timestamp) -> Option<std::time::Duration> {
         let ended = |hold: &Hold| match hold.status_at(now) {
-            HoldStatus::Expired | HoldStatus::Released => Some(hold.ended_at.unwrap_or(hold.expires_at)),
+            // Whenever a sweep noted it.
+            HoldStatus::Expired => Some(hold.expires_at),
+            HoldStatus::Released => hold.ended_at,
             HoldStatus::Active | HoldStatus::Confirmed => None,
         };
         let mut ends: Vec<Timestamp> = holds.into_iter().filter_map(ended).collect();

@@ -22,7 +22,7 @@ use crate::{
         QueueStatus, QueueStatusRefusal, TickReport, Ticketing,
     },
     event::EventStatus,
-    hold::{Hold, Wanted},
+    hold::{Hold, HoldChurn, Wanted},
     ids::{EventId, HoldId, IdGen, SessionId, UserId},
     money::{Currency, Money},
     payment::{CallbackReport, CallbackStatus, PaymentMethod},
@@ -142,6 +142,25 @@ impl Harness {
         store.migrate().await.expect("an empty store is brought to the version it needs");
         let (clock, ids, gateway) = (Arc::clone(&self.clock), Arc::clone(&self.ids), Arc::clone(&self.gateway));
         Self::assemble(store, clock, ids, gateway, Arc::default())
+    }
+
+    /// A second engine over the same store, for which holds that come and go cool down.
+    pub fn with_churn(&self, churn: HoldChurn) -> Self {
+        self.another(keys(), Some(churn))
+    }
+
+    /// A second engine over the same store, with other keys.
+    pub fn with_keys(&self, keys: Keys) -> Self {
+        self.another(keys, None)
+    }
+
+    fn another(&self, keys: Keys, churn: Option<HoldChurn>) -> Self {
+        let engine = Ticketing::builder(Arc::clone(&self.store), keys, Arc::clone(&self.gateway) as _)
+            .clock(Arc::clone(&self.clock) as _)
+            .ids(Arc::clone(&self.ids) as _)
+            .hold_churn(churn)
+            .build();
+        Self { engine, ..self.clone() }
     }
 
     fn assemble(

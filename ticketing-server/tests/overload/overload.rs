@@ -138,7 +138,7 @@ async fn run(store: &str, url: &str, plan: Plan) {
     );
     let cores: Vec<f64> =
         [server.pid(), std::process::id()].map(cpu_seconds).iter().zip(cores).map(|(end, begin)| end - begin).collect();
-    println!("{store}: {:.1} s of the cores for the server, {:.1} s for its callers", cores[0], cores[1]);
+    eprintln!("{store}: {:.1} s of the cores for the server, {:.1} s for its callers", cores[0], cores[1]);
     let normal_again = normal_again(&crowd, &shop, before, usual).await;
     drop((crowd, gateway, readers));
     // A store that is fuller is slower: the peak lies on both sides.
@@ -165,7 +165,7 @@ async fn peak(shop: &Shop, plan: &Plan) -> f64 {
     for callers in plan.sweep {
         let asking = shop.clone();
         let reached = closed_loop(shop.address, *callers, plan.step, move || asking.hold()).await;
-        println!("{callers} callers: {reached:.0} holds/s");
+        eprintln!("{callers} callers: {reached:.0} holds/s");
         best = best.max(reached);
     }
     best
@@ -203,15 +203,15 @@ fn report(
     let seconds = plan.lasting.as_secs_f64();
     let rate = |count: usize| count as f64 / seconds;
     let goodput = rate(holds.of(201));
-    println!("{store}: peak {peak:.0} holds/s; p95 at half of it {usual:?}");
-    println!(
+    eprintln!("{store}: peak {peak:.0} holds/s; p95 at half of it {usual:?}");
+    eprintln!(
         "  offered {:.0}/s for {seconds} s ({:.0}/s were sent): {goodput:.0} holds/s, {:.0} % of the peak, p95 {:?}",
         rate(holds.due),
         rate(holds.due - holds.not_sent),
         100.0 * goodput / peak,
         holds.successes.percentile(95)
     );
-    println!(
+    eprintln!(
         "  refused {:.0}/s, p95 {:?}; without Retry-After {}; by status {:?}; unanswered {}",
         rate(holds.refusals.len()),
         holds.refusals.percentile(95),
@@ -219,9 +219,9 @@ fn report(
         holds.statuses,
         holds.broken
     );
-    println!("  callbacks {} of {}, p95 {:?}", callbacks.of(200), callbacks.due, callbacks.successes.percentile(95));
-    println!("  reads {} of {}, p95 {:?}", reads.of(200), reads.due, reads.successes.percentile(95));
-    println!("  as usual again within {normal_again:?}");
+    eprintln!("  callbacks {} of {}, p95 {:?}", callbacks.of(200), callbacks.due, callbacks.successes.percentile(95));
+    eprintln!("  reads {} of {}, p95 {:?}", reads.of(200), reads.due, reads.successes.percentile(95));
+    eprintln!("  as usual again within {normal_again:?}");
 }
 
 fn judge(plan: &Plan, peak: f64, holds: &Tally, callbacks: &Tally, reads: &Tally, normal_again: Option<Duration>) {

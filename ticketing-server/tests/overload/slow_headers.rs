@@ -42,11 +42,11 @@ async fn a_thousand_slow_headers_are_closed_in_time_and_nobody_else_waits() {
         ["holds", "reads"].into_iter().zip(others.into_iter().map(Result::unwrap).reduce(both).unwrap())
     {
         let (p50, p95, p100) = (latencies.percentile(50), latencies.percentile(95), latencies.percentile(100));
-        println!("beside {SLOW} slow headers: {} {what}, p50 {p50:?}, p95 {p95:?}, longest {p100:?}", latencies.len());
+        eprintln!("beside {SLOW} slow headers: {} {what}, p50 {p50:?}, p95 {p95:?}, longest {p100:?}", latencies.len());
         assert!(p95 < P95_MAX, "p95 of {what} is {p95:?}");
         assert!(latencies.len() > 100, "only {} {what}", latencies.len());
     }
-    println!("closed after {first:?} to {last:?}");
+    eprintln!("closed after {first:?} to {last:?}");
     assert!(*first > HEADER_TIME_MAX - SLACK && *last < HEADER_TIME_MAX + SLACK, "closed after {first:?} to {last:?}");
 }
 

@@ -9,11 +9,17 @@
 pub mod atomicity;
 mod bench;
 pub mod catalogue;
+pub mod changes;
+pub mod checkin;
+pub mod churn;
 pub mod crowd;
 pub mod guards;
 pub mod holds;
 pub mod loads;
+pub mod logins;
+pub mod organiser;
 pub mod payments;
+pub mod policy;
 pub mod queries;
 pub mod queue;
 pub mod reconcile;
@@ -255,6 +261,52 @@ macro_rules! conformance {
                 a_full_queue_takes_visitors_again_when_places_end
                 a_queue_opens_with_the_sale_and_closes_with_it
                 a_token_that_was_left_is_unknown
+            }
+            organiser {
+                a_refund_takes_the_tickets_and_brings_the_stock_back_at_once
+                a_refund_asked_for_again_and_at_once_is_one
+                seats_that_were_given_back_are_for_sale_again
+                only_what_was_paid_is_given_back
+                an_order_with_a_used_ticket_is_not_given_back
+                a_scan_and_a_refund_at_once_end_in_one_of_both
+            }
+            checkin {
+                a_ticket_lets_in_once_and_the_same_scan_is_answered_the_same
+                a_hundred_doors_at_once_let_one_in
+                what_was_given_back_lets_nobody_in
+                a_door_knows_its_session_and_no_code_but_ours
+                a_ticket_signed_with_the_seed_before_is_good
+            }
+            logins {
+                a_refresh_token_is_good_for_one_use
+                a_use_repeated_within_ten_seconds_brings_the_same_successor
+                twenty_uses_at_once_bring_one_successor
+                a_login_ends_at_its_time_however_often_it_is_refreshed
+                a_login_that_was_ended_stays_so
+                a_token_that_nobody_was_given_is_unknown_or_ends_the_login_it_names
+                a_hash_is_replaced_only_where_it_still_is
+            }
+            churn {
+                who_lets_go_again_and_again_waits_until_the_first_is_long_ago
+                what_ran_out_counts_from_its_end_before_any_sweep_and_what_was_bought_never
+                nobody_cools_down_unless_it_is_asked_for
+            }
+            policy {
+                who_comes_ahead_of_the_sale_is_admitted_in_order_once_it_opens
+                nobody_is_admitted_and_nobody_loses_a_place_while_a_sale_is_paused
+                a_line_that_is_cleared_is_sent_away_and_may_come_back
+                a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
+                a_rate_counts_from_when_it_is_set
+                a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away
+                a_room_switched_off_lets_all_hold_and_switched_on_again_knows_its_line
+                a_sold_out_room_says_so_until_stock_returns
+            }
+            changes {
+                a_map_kept_up_by_what_changed_is_the_whole_map
+                what_did_not_change_is_not_told_again
+                the_audit_log_is_walked_without_gaps_or_repeats
+                a_thing_is_found_in_the_audit_log_by_its_name
+                orders_are_listed_by_session_buyer_and_status
             }
             catalogue {
                 a_change_leaves_what_it_does_not_name

@@ -31,7 +31,7 @@ const AT_ONCE: usize = 16;
 fn dice() -> (Rng, u64) {
     let given = std::env::var(SEED).ok().map(|seed| seed.parse().expect("a seed is a number"));
     let seed = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("{SEED}={seed}");
+    eprintln!("{SEED}={seed}");
     (Rng::with_seed(seed), seed)
 }
 
