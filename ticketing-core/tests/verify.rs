@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ticketing_core::{
     audit::AuditKey,
+    engine::RedeemRequest,
     hold::{Hold, HoldStatus},
     money::Money,
     order::OrderStatus,
@@ -12,7 +13,7 @@ use ticketing_core::{
     seat::SeatStatus,
     store::{Ledger, memory::MemoryStore},
     testing::{Harness, SimClock, harness},
-    ticket::TicketStatus,
+    ticket::{ScanNonce, TicketStatus},
     verify::check_session,
 };
 
@@ -133,6 +134,76 @@ async fn every_broken_invariant_of_a_seated_session_is_found() {
     broken(&|l| l.seats[0].hold_id = l.seats[2].hold_id, &["I2"]);
     broken(&|l| drop(l.seats.pop()), &["I1", "I2"]);
     broken(&|l| l.holds[1].wanted = l.holds[0].wanted.clone(), &["I2"]);
+}
+
+/// A session in which one ticket was used and one order given back.
+async fn after_the_doors() -> (Harness, Ledger) {
+    let clock = Arc::new(SimClock::new());
+    let harness = Harness::over(Arc::new(MemoryStore::new(Arc::clone(&clock) as _)), clock).await;
+    harness.session(10).await;
+    harness.buy(harness::buyer(1), "k", 2).await;
+    let given_back = harness.buy(harness::buyer(2), "k", 1).await;
+    harness.engine.refund_order(harness::OPERATOR, given_back.order.id).await.unwrap();
+    harness.tick().await;
+    let ticket = harness.tickets(harness::buyer(1)).await.remove(0);
+    let (caller, code) = (harness::OPERATOR, harness.engine.ticket_code(&ticket));
+    let nonce = ScanNonce::try_from("gate-1".to_owned()).unwrap();
+    harness.engine.redeem(RedeemRequest { caller, code, nonce, session_id: None }).await.unwrap();
+    let ledger = harness.engine.queries().ledger(harness.session_id()).await.unwrap().unwrap();
+    (harness, ledger)
+}
+
+#[tokio::test]
+async fn every_broken_invariant_behind_the_doors_is_found() {
+    let (harness, sound) = after_the_doors().await;
+    check(&harness, &sound, &[]);
+    let broken = |change: &dyn Fn(&mut Ledger), expected: &[&str]| {
+        let mut ledger = sound.clone();
+        change(&mut ledger);
+        check(&harness, &ledger, expected);
+    };
+    let used = |l: &mut Ledger| l.tickets.iter().position(|ticket| ticket.status == TicketStatus::Used).unwrap();
+    let refunded = |l: &mut Ledger| l.holds.iter().position(|hold| hold.refunded_at.is_some()).unwrap();
+    broken(
+        &|l| {
+            let n = used(l);
+            l.tickets[n].redemption = None
+        },
+        &["I5"],
+    );
+    broken(
+        &|l| {
+            let n = used(l);
+            l.tickets[n].status = TicketStatus::Valid
+        },
+        &["I5", "I14"],
+    );
+    broken(
+        &|l| {
+            let n = used(l);
+            l.tickets[n].status = TicketStatus::Revoked
+        },
+        &["I5"],
+    );
+    broken(
+        &|l| {
+            let n = refunded(l);
+            l.holds[n].refunded_at = None
+        },
+        &["I3"],
+    );
+    broken(&|l| l.holds.iter_mut().for_each(|hold| hold.refunded_at = Some(hold.expires_at)), &["I3"]);
+    broken(&|l| l.orders.iter_mut().for_each(|order| order.status = OrderStatus::Paid), &["I1", "I3", "I5", "I6"]);
+    broken(&|l| l.payments.iter_mut().for_each(|payment| payment.status = PaymentStatus::Succeeded), &["I6", "I14"]);
+    broken(
+        &|l| {
+            l.tickets
+                .iter_mut()
+                .filter(|t| t.status == TicketStatus::Revoked)
+                .for_each(|t| t.status = TicketStatus::Valid)
+        },
+        &["I5"],
+    );
 }
 
 fn paid(ledger: &mut Ledger) -> &mut ticketing_core::payment::Payment {
