@@ -24,5 +24,6 @@ pub mod server;
 pub mod startup;
 pub mod state;
 pub mod telemetry;
+mod unread;
 
 pub use self::{routes::app, server::serve};

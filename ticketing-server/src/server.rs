@@ -1,6 +1,7 @@
 //! Serving connections: every one with its bounds, and an orderly end for all.
 
 use std::{
+    convert::Infallible,
     future::Future,
     io,
     net::SocketAddr,
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::Router;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -30,7 +31,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::{extract::PeerAddress, routes, state::App, telemetry::spans::Spans};
+use crate::{extract::PeerAddress, routes, state::App, telemetry::spans::Spans, unread::Unread};
 
 /// Longest time a client may take over a request's header block.
 const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -206,7 +207,13 @@ impl Server {
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             seen.note();
             request.extensions_mut().insert(PeerAddress(peer));
-            routes.clone().call(request.map(Body::new))
+            let (request, unread) = Unread::of(request);
+            let answering = routes.clone().call(request);
+            async move {
+                let mut response = answering.await?;
+                unread.settle(&mut response).await;
+                Ok::<_, Infallible>(response)
+            }
         });
         tokio::spawn(async move {
             let connection = protocol.serve_connection(TokioIo::new(stream), service);

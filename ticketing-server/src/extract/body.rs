@@ -1,6 +1,6 @@
 //! JSON bodies, read strictly and with every bound.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -16,10 +16,6 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024;
 pub const SEATS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest time from the end of the headers to the end of the body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
-/// Most bytes that are read of a body that is too large.
-const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Longest time that they are read for.
-const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A JSON object of at most `MAX` bytes. Unknown fields (of types that deny them), duplicate keys,
 /// wrong types and trailing garbage are refused, with the field named where it is known.
@@ -53,7 +49,6 @@ impl<S: Sync, const MAX: usize> FromRequest<S> for RawBody<MAX> {
 async fn read<const MAX: usize>(request: Request) -> Result<RawBody<MAX>, ApiError> {
     let length = content_length(request.headers());
     if length.is_some_and(|length| length > MAX as u64) {
-        discard(request.into_body()).await;
         return Err(too_large(MAX));
     }
     let admission = request.extensions().get::<Admission>().cloned();
@@ -70,15 +65,6 @@ async fn read<const MAX: usize>(request: Request) -> Result<RawBody<MAX>, ApiErr
             Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail))
         }
     }
-}
-
-/// Reads what nobody wants, up to a bound: who is still sending when the connection closes does not get to
-/// see the answer.
-async fn discard(body: axum::body::Body) {
-    let mut rest = pin!(Limited::new(body, DISCARD_BYTES_MAX));
-    let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
-    // Whoever is slower than that has the answer to find before the end of the connection.
-    let _ = tokio::time::timeout(DISCARD_TIME_MAX, reading).await;
 }
 
 /// Reads a JSON object.

@@ -217,6 +217,43 @@ pub async fn a_body_that_never_ends_is_told_so(store: &Store) {
     futures_util::future::join_all(slow).await;
 }
 
+pub async fn a_refusal_that_needs_no_body_leaves_the_connection_to_the_next_request(store: &Store) {
+    let server = TestServer::start(store).await;
+    let refusals = [
+        ("POST /api/reservations/hold", "401"),
+        ("POST /api/nothing/here", "404"),
+        ("PUT /api/events", "405"),
+        ("DELETE /api/reservations/hold/hold_1", "401"),
+        ("POST /api/payments/callback", "401"),
+    ];
+    for (line, status) in refusals {
+        let mut stream = connect(&server).await;
+        for _ in 0..3 {
+            let head = format!("{line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20");
+            stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await.unwrap();
+            // The body comes in a packet of its own, as many clients send it.
+            tokio::task::yield_now().await;
+            stream.write_all(b"{\"quantity\":      1}").await.unwrap();
+            let answer = read_until(&mut stream, "\"errors\":[]}").await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+            assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{line}: {answer}");
+        }
+    }
+}
+
+pub async fn a_refusal_says_that_the_connection_ends_when_the_body_is_not_waited_for(store: &Store) {
+    let server = TestServer::start(store).await;
+    let unwanted = ["expect: 100-continue\r\ncontent-length: 20", "expect: 100-continue\r\ncontent-length: 20000000"];
+    for headers in unwanted {
+        let mut stream = connect(&server).await;
+        let head = "POST /api/auth/signup HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain";
+        stream.write_all(format!("{head}\r\n{headers}\r\n\r\n").as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, "\"errors\":[]}").await;
+        assert!(answer.starts_with("HTTP/1.1 415 "), "{headers}: {answer}");
+        assert!(answer.to_ascii_lowercase().contains("connection: close"), "{headers}: {answer}");
+    }
+}
+
 async fn connect(server: &TestServer) -> TcpStream {
     TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap()
 }

@@ -188,6 +188,8 @@ macro_rules! every_case {
                 probes_and_callbacks_are_answered_however_often_their_address_asks
                 a_header_block_that_never_ends_closes_the_connection
                 a_body_that_never_ends_is_told_so
+                a_refusal_that_needs_no_body_leaves_the_connection_to_the_next_request
+                a_refusal_says_that_the_connection_ends_when_the_body_is_not_waited_for
             }
             limits {
                 each_stage_refuses_beyond_its_own_limit_and_says_when_to_come_back
