@@ -25,8 +25,9 @@ use crate::{
     auth::{bootstrap, jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
     capacity::Capacity,
-    config::{self, AddressBlock, Config, ConfigError, SandboxConfig},
+    config::{self, AddressBlock, Config, ConfigError, HttpGatewayConfig, SandboxConfig},
     gateway::{
+        http::HttpGateway,
         journal::Journal,
         sandbox::{Sandbox, SandboxSettings},
         signature::{SigningSecret, Verifier},
@@ -125,19 +126,24 @@ impl Front {
         let secrets = configured(&config)?;
         let public_url = public_url(&config, address);
         let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
-        let previous = config.payments.sandbox.webhook_secret_previous.as_ref();
+        let previous = config.payments.webhook_secrets().1.as_ref();
         let previous = previous.map(|secret| SigningSecret::new(secret.expose_secret().as_bytes()));
-        let sandbox = Arc::new(Sandbox::new(SandboxSettings {
-            secret: webhook_secret.clone(),
-            previous: previous.clone(),
-            public_url: Arc::clone(&public_url),
-            bound: reachable(address),
-            clock: Arc::clone(&clock),
-            journal: journal(&config.payments.sandbox)?,
-            play: config.payments.sandbox.play.clone(),
-        }));
+        let (sandbox, gateway): (_, Arc<dyn PaymentGateway>) = match http_gateway(&config.payments.http)? {
+            Some(gateway) => (None, Arc::new(gateway)),
+            None => {
+                let sandbox = Arc::new(Sandbox::new(SandboxSettings {
+                    secret: webhook_secret.clone(),
+                    previous: previous.clone(),
+                    public_url: Arc::clone(&public_url),
+                    bound: reachable(address),
+                    clock: Arc::clone(&clock),
+                    journal: journal(&config.payments.sandbox)?,
+                    play: config.payments.sandbox.play.clone(),
+                }));
+                (Some(Arc::clone(&sandbox)), sandbox)
+            }
+        };
         let ids = Arc::new(RandomIds::new());
-        let gateway = Arc::clone(&sandbox) as Arc<dyn PaymentGateway>;
         let engine =
             Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
         let engine = engine.hold_churn(config.limits.hold_churn());
@@ -154,13 +160,13 @@ impl Front {
             address = %address,
             store = config::without_credentials(&config.store.url),
             profile = config.profile.name(),
-            gateway = "sandbox",
+            gateway = if sandbox.is_some() { "sandbox" } else { "http" },
             "started"
         );
         let jwt_secret = secrets.jwt_secret.expose_secret().as_bytes();
         let app = App::new(Shared {
             ticketing,
-            sandbox: Some(sandbox),
+            sandbox,
             callback_verifier: Verifier::new(webhook_secret, previous, Arc::clone(&clock)),
             public_url,
             tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
@@ -211,7 +217,7 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
         &config.auth.jwt_secret,
         &config.audit.key,
         &config.queue.token_secret,
-        &config.payments.sandbox.webhook_secret,
+        config.payments.webhook_secrets().0,
         &config.tickets.signing_seed,
     ];
     let mut secrets = match &config.secrets.file {
@@ -228,7 +234,7 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
     replace(&mut secrets.jwt_secret, &config.auth.jwt_secret);
     replace(&mut secrets.audit_key, &config.audit.key);
     replace(&mut secrets.queue_token_key, &config.queue.token_secret);
-    replace(&mut secrets.webhook_secret, &config.payments.sandbox.webhook_secret);
+    replace(&mut secrets.webhook_secret, config.payments.webhook_secrets().0);
     if let Some(seed) = &config.tickets.signing_seed {
         secrets.ticket_signing_seed = parse_seed(seed.expose_secret())
             .map_err(|error| ConfigError::invalid("tickets.signing_seed", &error.to_string()))?;
@@ -251,6 +257,13 @@ async fn open_log(ticketing: &Ticketing) -> Result<(), StartupError> {
         }
         unopened => failed("cannot open the store's audit log", &unopened),
     })
+}
+
+/// The gateway behind HTTP, if one is configured.
+fn http_gateway(http: &HttpGatewayConfig) -> Result<Option<HttpGateway>, StartupError> {
+    let (Some(url), Some(token)) = (&http.url, &http.token) else { return Ok(None) };
+    let gateway = HttpGateway::new(url, token.clone());
+    gateway.map(Some).map_err(|error| failed("cannot speak to payments.http.url", &error))
 }
 
 fn journal(sandbox: &SandboxConfig) -> Result<Journal, StartupError> {

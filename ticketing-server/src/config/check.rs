@@ -12,6 +12,7 @@ impl Config {
         self.check_server(&mut wrong);
         self.check_stores(&mut wrong);
         self.check_auth(&mut wrong);
+        self.check_gateway(&mut wrong);
         self.check_sandbox(&mut wrong);
         self.check_tracing(&mut wrong);
         for (key, max) in self.concurrency.by_key() {
@@ -55,6 +56,19 @@ impl Config {
             let message = "(--queue) no store of this build serves a waiting room of its own; leave it out, or give \
                            the store's own URL";
             wrong.push(ConfigError::invalid("queue.url", message));
+        }
+    }
+
+    fn check_gateway(&self, wrong: &mut Vec<ConfigError>) {
+        let http = &self.payments.http;
+        let mut refuse = |key: &str, message: &str| wrong.push(ConfigError::invalid(key, message));
+        let Some(url) = &http.url else { return };
+        if host_of(url).is_none_or(str::is_empty) || url.contains(['?', '#']) {
+            refuse("payments.http.url", "must start with https:// or http://, name a host, and have no parameters");
+        }
+        let needed = [("payments.http.token", &http.token), ("payments.http.webhook_secret", &http.webhook_secret)];
+        for (key, _) in needed.iter().filter(|(_, secret)| secret.is_none()) {
+            refuse(key, "a gateway behind payments.http.url needs it, and only you and the gateway can know it");
         }
     }
 

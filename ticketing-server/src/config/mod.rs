@@ -213,14 +213,44 @@ pub struct SecretsConfig {
 pub struct PaymentsConfig {
     /// How often the gateway is asked what it captured, for callbacks that never come; 0: never.
     pub reconcile_every_seconds: u32,
-    /// The gateway that is part of the server.
+    /// The gateway behind HTTP, once it has a URL.
+    pub http: HttpGatewayConfig,
+    /// The gateway that is part of the server, and takes its place until then.
     pub sandbox: SandboxConfig,
 }
 
 impl Default for PaymentsConfig {
     fn default() -> Self {
-        Self { reconcile_every_seconds: 300, sandbox: SandboxConfig::default() }
+        let (http, sandbox) = (HttpGatewayConfig::default(), SandboxConfig::default());
+        Self { reconcile_every_seconds: 300, http, sandbox }
     }
+}
+
+impl PaymentsConfig {
+    /// What signs callbacks, and what did before.
+    pub fn webhook_secrets(&self) -> (&Option<SecretString>, &Option<SecretString>) {
+        match self.http.url {
+            Some(_) => (&self.http.webhook_secret, &self.http.webhook_secret_previous),
+            None => (&self.sandbox.webhook_secret, &self.sandbox.webhook_secret_previous),
+        }
+    }
+}
+
+/// A gateway behind HTTP.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpGatewayConfig {
+    /// Where it answers: `https://…`. Without one the sandbox takes no money.
+    pub url: Option<String>,
+    /// How it knows this server.
+    #[serde(skip_serializing)]
+    pub token: Option<SecretString>,
+    /// Signs its callbacks.
+    #[serde(skip_serializing)]
+    pub webhook_secret: Option<SecretString>,
+    /// The secret before this one: still believed while it is being changed.
+    #[serde(skip_serializing)]
+    pub webhook_secret_previous: Option<SecretString>,
 }
 
 /// The sandbox gateway.

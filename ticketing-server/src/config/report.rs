@@ -177,6 +177,10 @@ mod tests {
         let expected = [
             "secrets.file",
             "payments.sandbox.journal",
+            "payments.http.url",
+            "payments.http.token",
+            "payments.http.webhook_secret",
+            "payments.http.webhook_secret_previous",
             "payments.sandbox.webhook_secret_previous",
             "bootstrap.admin_email",
             "bootstrap.admin_password",

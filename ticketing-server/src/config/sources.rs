@@ -312,7 +312,7 @@ mod tests {
         let value = |key: &str, kind: Kind| match (key, kind) {
             ("profile", _) => "dev",
             ("log.format", _) => "human",
-            ("server.public_url" | "tracing.otlp_endpoint", _) => "https://tickets.example.com",
+            ("server.public_url" | "tracing.otlp_endpoint" | "payments.http.url", _) => "https://tickets.example.com",
             ("server.cors_origins", _) => "https://shop.example, https://other.example",
             ("server.listen", _) => "127.0.0.1:0",
             ("store.url" | "queue.url", _) => "memory://",

@@ -35,8 +35,10 @@ pub(super) fn check(config: &Config, wrong: &mut Vec<ConfigError>) {
         ("tickets.signing_seed", &config.tickets.signing_seed),
     ];
     let prod = config.profile == Profile::Prod;
-    let sandbox = &config.payments.sandbox;
+    let (sandbox, http) = (&config.payments.sandbox, &config.payments.http);
     let webhooks = [
+        ("payments.http.webhook_secret", &http.webhook_secret),
+        ("payments.http.webhook_secret_previous", &http.webhook_secret_previous),
         ("payments.sandbox.webhook_secret", &sandbox.webhook_secret),
         ("payments.sandbox.webhook_secret_previous", &sandbox.webhook_secret_previous),
     ];
@@ -72,7 +74,23 @@ fn fit_for_sales(config: &Config, wrong: &mut Vec<ConfigError>) {
     if config.cors_origins().iter().any(|origin| origin == "*") {
         refuse("server.cors_origins", "the prod profile refuses `*`: name the origins");
     }
-    refuse("profile", "prod refuses the sandbox gateway, and this build has no other");
+    match &config.payments.http.url {
+        None => {
+            refuse("payments.http.url", "the prod profile refuses the sandbox gateway: name the one that takes money")
+        }
+        Some(url) if !url.starts_with("https://") && !is_on_this_machine(url) => {
+            refuse("payments.http.url", "the prod profile refuses plain HTTP to another machine");
+        }
+        Some(_) => {}
+    }
+}
+
+/// Whether nobody stands between this process and `url`.
+fn is_on_this_machine(url: &str) -> bool {
+    let host = url.strip_prefix("http://").unwrap_or(url);
+    let host = host.split_once('/').map_or(host, |(host, _)| host);
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -111,8 +129,7 @@ mod tests {
         }
     }
 
-    #[track_caller]
-    fn check_prod(change: impl FnOnce(&mut Config), expected: &str) {
+    fn prod() -> Config {
         let secret = |text: &str| Some(SecretString::from(format!("{text}-0123456789abcdefghijklmnop")));
         let mut config = Config { profile: Profile::Prod, ..Config::default() };
         config.auth.jwt_secret = secret("jwt-secret");
@@ -120,6 +137,12 @@ mod tests {
         config.audit.key = secret("audit-key");
         config.tickets.signing_seed = secret("seed-seed");
         config.server.public_url = Some("https://tickets.example.com".to_owned());
+        config
+    }
+
+    #[track_caller]
+    fn check_prod(change: impl FnOnce(&mut Config), expected: &str) {
+        let mut config = prod();
         change(&mut config);
         let told = told(&config);
         assert!(told.iter().any(|error| error.contains(expected)), "{told:?}");
@@ -132,5 +155,16 @@ mod tests {
         check_prod(|config| config.server.public_url = Some("http://tickets.example.com".into()), "plain HTTP");
         check_prod(|config| config.server.cors_origins = Some(vec!["*".into()]), "cors_origins");
         check_prod(|_| (), "sandbox");
+        check_prod(|config| config.payments.http.url = Some("http://pay.example.com".into()), "plain HTTP to another");
+    }
+
+    #[test]
+    fn prod_starts_with_a_gateway_and_everything_else_set() {
+        for url in ["https://pay.example.com/v1", "http://127.0.0.1:9000", "http://[::1]:9000/pay", "http://localhost"]
+        {
+            let mut config = prod();
+            config.payments.http.url = Some(url.to_owned());
+            assert_eq!(told(&config), Vec::<String>::new(), "{url}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod catalogue;
 mod checkin;
 mod contract;
 mod conventions;
+mod gateway;
 mod holds;
 mod hostile;
 mod limits;
@@ -168,6 +169,11 @@ macro_rules! every_case {
                 a_payment_that_nobody_is_told_of_is_found_by_asking_the_gateway
                 a_hundred_copies_of_every_callback_make_one_set_of_tickets
                 lost_replies_of_the_gateway_charge_and_give_back_once
+            }
+            gateway {
+                a_gateway_behind_http_takes_and_gives_back_the_money
+                a_gateway_that_is_away_is_told_apart_from_one_that_refuses
+                a_capture_that_the_gateway_told_nobody_of_is_found_by_asking_it
             }
             tracing {
                 a_purchase_is_one_trace_from_its_hold_to_the_callback
