@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Longer than the server waits for a slow client.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn post_text(server: &TestServer, body: &str) -> reqwest::Response {
     let request = server.post("/api/auth/login").header("content-type", "application/json");

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long the next event may take.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The events of one stream.
 struct Events {

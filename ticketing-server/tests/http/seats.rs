@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::{
-    shop::{Answer, Shop, eventually},
+    shop::{Answer, BRIEF, Shop, eventually},
     store::Store,
 };
 
@@ -74,7 +74,7 @@ pub async fn a_list_is_compressed_for_those_who_take_it_so(store: &Store) {
 
 pub async fn since_a_version_only_what_has_changed_is_told(store: &Store) {
     let shop = Shop::open(store).await;
-    let session = shop.seated(5, json!({"holdTtlSeconds": 2})).await;
+    let session = shop.seated(5, json!({"holdTtlSeconds": BRIEF})).await;
     let all = shop.seats(&session, "").await;
     let version = all["version"].as_u64().unwrap();
     let nothing = shop.seats(&session, &format!("?since={version}")).await;

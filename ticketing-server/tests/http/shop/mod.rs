@@ -25,7 +25,11 @@ use crate::{
 };
 
 /// How long a condition may take to come true.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The life of a hold that is to end while somebody waits for it, in seconds: long enough for a busy machine
+/// to do before its end what belongs there.
+pub const BRIEF: u32 = 10;
 
 /// The price of everything unless said otherwise, in won.
 pub const PRICE: i64 = 55_000;
