@@ -51,7 +51,7 @@ struct Rendered {
 pub(crate) struct Whole {
     /// The text.
     pub(crate) json: Bytes,
-    /// Names the content, however it is encoded.
+    /// Names the content, packed or not: a weak tag, as the bytes differ.
     pub(crate) etag: String,
 }
 
@@ -164,7 +164,7 @@ impl SeatList {
                 let json = Bytes::from(serde_json::to_vec(&body)?);
                 let mut hasher = DefaultHasher::new();
                 json.hash(&mut hasher);
-                Ok(Whole { json, etag: format!("\"{:x}-{:016x}\"", session.version, hasher.finish()) })
+                Ok(Whole { json, etag: format!("W/\"{:x}-{:016x}\"", session.version, hasher.finish()) })
             });
             rendered.await.map_err(ApiError::internal)?.map_err(|error: serde_json::Error| ApiError::internal(error))
         };

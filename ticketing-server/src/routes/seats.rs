@@ -43,7 +43,7 @@ pub(super) async fn seats(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (header::VARY, HeaderValue::from_static("accept-encoding")),
     ];
-    if names(&headers, header::IF_NONE_MATCH, |tag| tag == "*" || tag.trim_start_matches("W/") == whole.etag) {
+    if names(&headers, header::IF_NONE_MATCH, |tag| tag == "*" || opaque(tag) == opaque(&whole.etag)) {
         return Ok((StatusCode::NOT_MODIFIED, always).into_response());
     }
     if !takes_gzip(&headers) {
@@ -51,6 +51,11 @@ pub(super) async fn seats(
     }
     let packed = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     Ok((always, [packed], json(list.gzip().await?)).into_response())
+}
+
+/// What tags are compared by where weak ones are as good as strong ones (RFC 9110, 8.8.3.2).
+fn opaque(tag: &str) -> &str {
+    tag.trim_start_matches("W/")
 }
 
 /// Whether one of the header's comma-separated values is as wanted.

@@ -36,7 +36,9 @@ pub async fn a_list_that_has_not_changed_is_not_sent_again(store: &Store) {
     let first = shop.seat_list(&session, "", &[]).await;
     let tag = first.headers()["etag"].to_str().unwrap().to_owned();
     assert!(first.headers()["vary"].to_str().unwrap().to_ascii_lowercase().contains("accept-encoding"));
-    for header in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+    // Packed and not, the bytes differ: what names both is weak.
+    let strong = tag.strip_prefix("W/").expect("a weak tag");
+    for header in [tag.clone(), strong.to_owned(), format!("\"other\", {tag}"), "*".to_owned()] {
         let again = shop.seat_list(&session, "", &[("if-none-match", &header)]).await;
         assert_eq!((again.status().as_u16(), again.headers()["etag"].to_str().unwrap()), (304, tag.as_str()));
         assert_eq!(again.bytes().await.unwrap().len(), 0);
