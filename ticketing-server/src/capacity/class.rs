@@ -1,5 +1,8 @@
 use http::Method;
 
+/// Stands for the route of what has none.
+pub(crate) const NO_ROUTE: &str = "unmatched";
+
 /// What a request is for, as far as room goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -39,9 +42,27 @@ impl Class {
     }
 }
 
+/// Whether the handler of `method` on `route` waits for a body. All others are at work at once, whatever a
+/// request says it is going to send.
+pub(crate) fn waits_for_body(method: &Method, route: &str) -> bool {
+    let takes_none = matches!(route, NO_ROUTE | "/api/admin/orders/{order_id}/refund");
+    (method == Method::POST || method == Method::PATCH) && !takes_none
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handler_waits_for_a_body_where_the_contract_has_one() {
+        for (path, operations) in crate::openapi::document()["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let method: Method = method.to_uppercase().parse().unwrap();
+                assert_eq!(waits_for_body(&method, path), operation.get("requestBody").is_some(), "{method} {path}");
+            }
+        }
+        assert!(!waits_for_body(&Method::POST, NO_ROUTE));
+    }
 
     #[test]
     fn what_a_rush_is_for_has_other_room_than_what_must_not_suffer_from_it() {

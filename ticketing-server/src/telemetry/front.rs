@@ -22,7 +22,7 @@ use super::{
     trace::header_value,
 };
 use crate::{
-    capacity::{Admission, Class},
+    capacity::{Admission, Class, NO_ROUTE, waits_for_body},
     error::ApiError,
     extract::{Context, Identity, PeerAddress},
     limits::Stage,
@@ -32,8 +32,6 @@ use crate::{
 /// Names a request's trace in its answer.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Stands for the route of what has none.
-const NO_ROUTE: &str = "unmatched";
 
 /// Puts the front around every route of `router`, its fallbacks included.
 pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
@@ -109,7 +107,7 @@ impl Exchange {
             Ok(admission) => admission,
             Err(full) => return Some(full.into_response()),
         };
-        if (request.body().is_end_stream() || self.method.is_safe())
+        if (request.body().is_end_stream() || !waits_for_body(&self.method, self.route()))
             && let Err(full) = admission.enter()
         {
             return Some(full.into_response());

@@ -121,6 +121,32 @@ pub async fn whoever_sends_a_hold_slowly_takes_nobodys_place(store: &Store) {
     drop(slow);
 }
 
+/// Requests that say they are going to send a body that nobody reads.
+pub async fn whoever_announces_a_body_that_nobody_reads_has_a_place_all_the_same(store: &Store) {
+    let shop = Shop::open_with(store, |config| config.concurrency.checkout_max = 1).await;
+    let session = shop.session(5, json!({ "queue": { "mode": "OFF" } })).await;
+    let buyer = shop.buyer().await;
+    let hold = buyer.hold_with("key", json!({ "sessionId": session, "quantity": 1 })).await.expect(201).text("holdId");
+    let address = shop.server.url.strip_prefix("http://").unwrap().to_owned();
+    let ask = async || {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "DELETE /api/reservations/hold/{hold} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             connection: close\r\ncontent-length: 1\r\n\r\n",
+            buyer.access_token()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer[9..12].to_owned()
+    };
+    let answers = join_all((0..50).map(|_| ask())).await;
+    assert!(answers.iter().all(|status| ["204", "503"].contains(&status.as_str())), "{answers:?}");
+    for status in ["204", "503"] {
+        assert!(answers.iter().any(|answer| answer == status), "no {status}: {answers:?}");
+    }
+}
+
 pub async fn a_handler_that_panics_is_answered_500_and_the_server_lives(store: &Store) {
     let server = TestServer::start(store).await;
     let routes = Router::new()

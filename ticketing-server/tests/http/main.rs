@@ -195,6 +195,7 @@ macro_rules! every_case {
                 signing_up_with_one_address_has_a_limit_wherever_it_is_tried_from
                 a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything_else
                 whoever_sends_a_hold_slowly_takes_nobodys_place
+                whoever_announces_a_body_that_nobody_reads_has_a_place_all_the_same
                 a_handler_that_panics_is_answered_500_and_the_server_lives
                 the_password_policy_is_the_configured_one
                 links_that_leave_the_server_start_with_its_public_address

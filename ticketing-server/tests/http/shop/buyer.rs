@@ -27,6 +27,10 @@ impl Buyer {
         Self { base, ..self.clone() }
     }
 
+    pub fn access_token(&self) -> &str {
+        &self.person.token
+    }
+
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.base);
         self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.token)
