@@ -16,20 +16,23 @@ pub(crate) enum Class {
     Hold,
     /// New places in waiting rooms.
     Queue,
-    /// Health, readiness and metrics.
+    /// Health and readiness.
     Probe,
+    /// Metrics.
+    Metrics,
     /// Everything else.
     Other,
 }
 
 impl Class {
     /// How many there are.
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 
     /// The class of `method` on the pattern `route`.
     pub(crate) fn of(method: &Method, route: &str) -> Self {
         match (method.as_str(), route) {
-            (_, "/healthz" | "/readyz" | "/metrics") => Self::Probe,
+            (_, "/healthz" | "/readyz") => Self::Probe,
+            (_, "/metrics") => Self::Metrics,
             ("POST", "/api/payments/callback") => Self::Callback,
             ("POST", "/api/reservations/hold") => Self::Hold,
             ("POST", "/api/queue/token") => Self::Queue,
@@ -75,6 +78,7 @@ mod tests {
         check(Method::GET, "/api/queue/status", Class::Read);
         check(Method::GET, "/api/payments/{payment_id}", Class::Read);
         check(Method::GET, "/readyz", Class::Probe);
+        check(Method::GET, "/metrics", Class::Metrics);
         check(Method::GET, "/api/admin/verify", Class::Other);
         check(Method::POST, "/api/auth/login", Class::Other);
         check(Method::POST, "unmatched", Class::Other);

@@ -62,6 +62,7 @@ impl Capacity {
             (Class::Hold, "hold", config.hold_max),
             (Class::Queue, "queue", config.queue_max),
             (Class::Probe, "probe", config.probe_max),
+            (Class::Metrics, "metrics", config.metrics_max),
             (Class::Other, "other", config.other_max),
         ];
         debug_assert!(classes.iter().enumerate().all(|(place, (class, ..))| *class as usize == place));

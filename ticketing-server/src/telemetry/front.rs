@@ -136,9 +136,9 @@ impl Exchange {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
     }
 
-    /// What a probe asks for costs next to nothing, and it may ask at any rate.
+    /// What a probe asks for costs next to nothing, and it may ask at any rate; metrics have little room instead.
     fn is_probe(&self) -> bool {
-        Class::of(&self.method, self.route()) == Class::Probe
+        matches!(Class::of(&self.method, self.route()), Class::Probe | Class::Metrics)
     }
 
     fn end(self, app: &App, mut response: Response) -> Response {

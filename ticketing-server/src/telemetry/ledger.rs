@@ -1,6 +1,10 @@
 //! What `/metrics` shows of the ledger itself, rather than of what this process did.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ticketing_core::{
     Ticketing,
@@ -11,7 +15,6 @@ use ticketing_core::{
     session::SaleStatus,
     store::{PageRequest, StoreError},
 };
-use tokio::sync::Mutex;
 
 use super::described;
 
@@ -31,27 +34,47 @@ const AHEAD_SECONDS: u32 = 31_536_000;
 /// The last reading, shared by all who ask.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerGauges {
-    last: Mutex<Option<(Timestamp, String)>>,
+    last: Mutex<Option<(Timestamp, Arc<str>)>>,
+    /// Held by whoever reads.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl LedgerGauges {
-    /// The gauges in Prometheus' text format; none when the store cannot be read.
-    pub(crate) async fn render(&self, ticketing: &Ticketing, clock: &dyn Clock) -> String {
-        let mut last = self.last.lock().await;
-        let now = clock.now();
-        if let Some((_, text)) = last.as_ref().filter(|(at, _)| now.since(*at) < FRESH_FOR) {
-            return text.clone();
+    /// The gauges in Prometheus' text format; none when the store cannot be read. One who asks reads them anew
+    /// where they are old, and everybody else is told the last ones meanwhile.
+    pub(crate) async fn render(&self, ticketing: &Ticketing, clock: &dyn Clock) -> Arc<str> {
+        let last = self.last();
+        if let Some((_, text)) = last.as_ref().filter(|(at, _)| clock.now().since(*at) < FRESH_FOR) {
+            return Arc::clone(text);
         }
-        let text = match tokio::time::timeout(READING_TIME_MAX, Reading::of(ticketing)).await {
-            Ok(Ok(reading)) => reading.render(),
+        let _reading = match (self.reading.try_lock(), last) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some((_, text))) => return text,
+            (Err(_), None) => self.reading.lock().await,
+        };
+        // Somebody may have read them since.
+        if let Some((_, text)) = self.last().filter(|(at, _)| clock.now().since(*at) < FRESH_FOR) {
+            return text;
+        }
+        let text: Arc<str> = match tokio::time::timeout(READING_TIME_MAX, Reading::of(ticketing)).await {
+            Ok(Ok(reading)) => reading.render().into(),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the ledger's gauges cannot be read");
-                String::new()
+                "".into()
             }
-            Err(_) => String::new(),
+            Err(_) => "".into(),
         };
-        *last = Some((now, text.clone()));
+        *self.kept() = Some((clock.now(), Arc::clone(&text)));
         text
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<str>)>> {
+        // It is replaced as a whole, whatever happens to the thread.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> Option<(Timestamp, Arc<str>)> {
+        self.kept().clone()
     }
 }
 
