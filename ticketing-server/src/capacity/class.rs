@@ -20,19 +20,22 @@ pub(crate) enum Class {
     Probe,
     /// Metrics.
     Metrics,
+    /// Streams: each is in the room for as long as it goes on.
+    Stream,
     /// Everything else.
     Other,
 }
 
 impl Class {
     /// How many there are.
-    pub(super) const COUNT: usize = 8;
+    pub(super) const COUNT: usize = 9;
 
     /// The class of `method` on the pattern `route`.
     pub(crate) fn of(method: &Method, route: &str) -> Self {
         match (method.as_str(), route) {
             (_, "/healthz" | "/readyz") => Self::Probe,
             (_, "/metrics") => Self::Metrics,
+            ("GET" | "HEAD", "/api/queue/stream") => Self::Stream,
             ("POST", "/api/payments/callback") => Self::Callback,
             ("POST", "/api/reservations/hold") => Self::Hold,
             ("POST", "/api/queue/token") => Self::Queue,
@@ -79,6 +82,7 @@ mod tests {
         check(Method::GET, "/api/payments/{payment_id}", Class::Read);
         check(Method::GET, "/readyz", Class::Probe);
         check(Method::GET, "/metrics", Class::Metrics);
+        check(Method::GET, "/api/queue/stream", Class::Stream);
         check(Method::GET, "/api/admin/verify", Class::Other);
         check(Method::POST, "/api/auth/login", Class::Other);
         check(Method::POST, "unmatched", Class::Other);

@@ -6,6 +6,7 @@
 //! once, and before anything is found out about it.
 
 mod class;
+mod streams;
 
 use std::sync::{
     Arc, OnceLock,
@@ -16,6 +17,7 @@ use http::StatusCode;
 use metrics::{Counter, Gauge};
 
 pub(crate) use self::class::{Class, NO_ROUTE, waits_for_body};
+pub(crate) use self::streams::{Following, Streams};
 use crate::{config::ConcurrencyConfig, error::ApiError};
 
 /// The room of one server.
@@ -63,6 +65,7 @@ impl Capacity {
             (Class::Queue, "queue", config.queue_max),
             (Class::Probe, "probe", config.probe_max),
             (Class::Metrics, "metrics", config.metrics_max),
+            (Class::Stream, "stream", config.stream_max),
             (Class::Other, "other", config.other_max),
         ];
         debug_assert!(classes.iter().enumerate().all(|(place, (class, ..))| *class as usize == place));

@@ -20,6 +20,8 @@ pub struct ConcurrencyConfig {
     pub probe_max: usize,
     /// Metrics: each answer is some work.
     pub metrics_max: usize,
+    /// Streams of places in the queue: each takes its place for as long as it goes on.
+    pub stream_max: usize,
     /// Everything else: accounts, administration, the sandbox gateway's pages.
     pub other_max: usize,
 }
@@ -29,7 +31,7 @@ impl ConcurrencyConfig {
     pub const MAX: usize = 1_000_000;
 
     /// Each by its key.
-    pub(super) fn by_key(&self) -> [(&'static str, usize); 8] {
+    pub(super) fn by_key(&self) -> [(&'static str, usize); 9] {
         [
             ("concurrency.callback_max", self.callback_max),
             ("concurrency.read_max", self.read_max),
@@ -38,6 +40,7 @@ impl ConcurrencyConfig {
             ("concurrency.queue_max", self.queue_max),
             ("concurrency.probe_max", self.probe_max),
             ("concurrency.metrics_max", self.metrics_max),
+            ("concurrency.stream_max", self.stream_max),
             ("concurrency.other_max", self.other_max),
         ]
     }
@@ -53,6 +56,7 @@ impl Default for ConcurrencyConfig {
             queue_max: 4_096,
             probe_max: 256,
             metrics_max: 16,
+            stream_max: 5_000,
             other_max: 1_024,
         }
     }

@@ -72,6 +72,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("concurrency.queue_max", Kind::Number),
     ("concurrency.probe_max", Kind::Number),
     ("concurrency.metrics_max", Kind::Number),
+    ("concurrency.stream_max", Kind::Number),
     ("concurrency.other_max", Kind::Number),
     ("audit.key", Kind::Secret),
     ("tickets.signing_seed", Kind::Secret),

@@ -89,7 +89,13 @@ impl Exchange {
         let (trace_id, given) = app.trace_ids.of(headers);
         let span = app.spans.as_ref().map(|spans| spans.begin(trace_id, given));
         Self {
-            context: Context { trace_id, span: span.map(|span| span.context), address, identity: Identity::Anonymous },
+            context: Context {
+                trace_id,
+                span: span.map(|span| span.context),
+                address,
+                identity: Identity::Anonymous,
+                token_ends_at: None,
+            },
             span,
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
@@ -116,7 +122,7 @@ impl Exchange {
         if app.lifecycle.is_draining() && !self.is_probe() {
             return Some(ApiError::shutting_down().into_response());
         }
-        self.context.identity = identity(app, request.headers());
+        (self.context.identity, self.context.token_ends_at) = identity(app, request.headers());
         let refused = self.refuse(app, request);
         request.extensions_mut().insert(self.context);
         request.extensions_mut().insert(admission);
@@ -224,9 +230,13 @@ impl std::fmt::Display for Shown {
     }
 }
 
-fn identity(app: &App, headers: &HeaderMap) -> Identity {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Identity::Anonymous };
-    bearer(value).and_then(|token| app.tokens.verify(token)).map_or(Identity::Invalid, Identity::User)
+/// Who asks, and until when a token says so.
+fn identity(app: &App, headers: &HeaderMap) -> (Identity, Option<Timestamp>) {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return (Identity::Anonymous, None) };
+    match bearer(value).and_then(|token| app.tokens.verify_until(token)) {
+        Some((user, until)) => (Identity::User(user), Some(until)),
+        None => (Identity::Invalid, None),
+    }
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {

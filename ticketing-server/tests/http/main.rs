@@ -84,6 +84,9 @@ macro_rules! every_case {
                 a_stream_tells_where_a_place_stands_on_every_change
                 those_who_wait_are_told_when_it_is_sold_out_and_when_it_is_not_any_more
                 a_stream_is_refused_as_the_status_is
+                a_users_newest_streams_go_on_and_the_oldest_ends
+                beyond_so_many_streams_the_next_is_told_to_come_back
+                a_stream_ends_with_its_access_token
                 a_stream_ends_with_the_server
             }
             catalogue {
