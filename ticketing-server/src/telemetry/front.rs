@@ -189,8 +189,8 @@ impl Exchange {
         }
     }
 
-    /// One line per request. Reads that went well are many and say little, and so do those that there was
-    /// no room for, of which the log is told how many: level debug.
+    /// One line per request. Reads that went well are many and say little, and so do those that the server was
+    /// too busy for, of which the log and the metrics tell how many, or was about to leave: level debug.
     fn log(&self, route: &str, status: StatusCode, problem: Option<&ApiError>, latency: Duration) {
         let outcome = problem.map_or("ok", ApiError::reason);
         let user_id = self.user().map(tracing::field::display);
@@ -210,7 +210,7 @@ impl Exchange {
                 )
             };
         }
-        if self.admission.is_none() {
+        if matches!(outcome, "overloaded" | "shutting_down") {
             line!(debug);
         } else if status.is_server_error() {
             line!(error);

@@ -78,6 +78,8 @@ pub async fn a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything
     let shop = Shop::open_with(store, |config| config.concurrency.hold_max = 1).await;
     let session = shop.session(1_000, json!({ "queue": { "mode": "OFF" } })).await;
     let buyers = join_all((0..100).map(|_| shop.buyer())).await;
+    let log = Log::default();
+    let logging = log.start();
     let rush = join_all(buyers.iter().map(|buyer| {
         let body = json!({ "sessionId": session, "quantity": 1 });
         buyer.hold_with("key", body)
@@ -92,6 +94,10 @@ pub async fn a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything
         answers.into_iter().partition(|answer| answer.status == StatusCode::CREATED);
     assert!(!held.is_empty() && !refused.is_empty(), "{} held, {} refused", held.len(), refused.len());
     refused.into_iter().for_each(|answer| _ = answer.refused(503, "overloaded"));
+    drop(logging);
+    // Whoever floods the server does not flood its log.
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line["outcome"] == "overloaded").collect();
+    assert!(lines.is_empty(), "{lines:?}");
     let metrics = shop.server.get("/metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"http_requests_shed_total{class="hold"}"#), "{metrics}");
     shop.verify().await;
@@ -158,11 +164,7 @@ pub async fn a_handler_that_panics_is_answered_500_and_the_server_lives(store: &
     let running = tokio::spawn(axum::serve(listener, routes).into_future());
 
     let log = Log::default();
-    let subscriber = {
-        let log = log.clone();
-        tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || log.clone()).finish()
-    };
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let _logging = log.start();
     for _ in 0..3 {
         let response = crate::server::client().get(format!("{url}/broken")).send().await.unwrap();
         let trace_id = header(&response, "x-trace-id");
@@ -214,6 +216,13 @@ pub async fn links_that_leave_the_server_start_with_its_public_address(store: &S
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Has it tell what this thread logs, at the usual level.
+    fn start(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || log.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
     fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
