@@ -52,6 +52,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("bootstrap.admin_password", Kind::Secret),
     ("limits.login_per_account_per_minute", Kind::Number),
     ("limits.login_per_address_per_minute", Kind::Number),
+    ("limits.refresh_per_address_per_minute", Kind::Number),
     ("limits.signup_per_account_per_minute", Kind::Number),
     ("limits.signup_per_address_per_minute", Kind::Number),
     ("limits.requests_per_user_per_second", Kind::Number),

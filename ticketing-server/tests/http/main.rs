@@ -55,6 +55,7 @@ macro_rules! every_case {
             logins {
                 a_refresh_token_brings_new_tokens_and_is_used_up
                 a_lost_answer_is_given_again
+                refreshing_has_a_limit_of_its_own_and_takes_nothing_from_logging_in
                 a_token_used_again_ends_its_whole_family
                 a_log_in_ends_with_its_owners_log_out
                 a_token_of_nobody_is_refused_as_any_other
