@@ -23,6 +23,7 @@ pub mod routes;
 pub mod server;
 pub mod startup;
 pub mod state;
+mod tasks;
 pub mod telemetry;
 
 pub use self::{routes::app, server::serve};

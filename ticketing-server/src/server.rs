@@ -22,7 +22,6 @@ use hyper_util::{
     },
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use ticketing_core::audit::{Actor, Caller};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
@@ -42,20 +41,15 @@ const STREAMS_MAX: u32 = 256;
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(28);
 /// Longest time that the engine may take after them.
 const ENGINE_END_TIME_MAX: Duration = Duration::from_secs(2);
-/// Time between two rounds of forgetting what is no longer needed.
-const UPKEEP_EVERY: Duration = Duration::from_secs(2);
 /// Files that are not connections: the store's, the log's, and those of connections that leave the server.
 const OTHER_FILES_MAX: u64 = 256;
-/// The gateway is asked about at least so much of the past.
-const RECONCILE_SECONDS_MIN: u32 = 3_600;
 /// Pause after a connection could not be accepted for want of a resource.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `app` on `listener` until `shutdown` ends; then finishes what is in flight, 30 seconds at most,
 /// while it tells everybody else that it is going down, and stops the engine.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
-    let upkeep = tokio::spawn(upkeep(app.clone()));
-    let reconciling = tokio::spawn(reconcile(app.clone()));
+    let tasks = crate::tasks::Tasks::start(&app);
     let graceful = GracefulShutdown::new();
     let server = Server::new(&app);
     let mut shutdown = pin!(shutdown);
@@ -87,8 +81,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     if timeout(ENGINE_END_TIME_MAX, app.ticketing.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end in time");
     }
-    upkeep.abort();
-    reconciling.abort();
+    drop(tasks);
     if app.spans.is_some() {
         let app = app.clone();
         // It waits for the collector, for a bounded time, on a thread that may wait.
@@ -123,37 +116,6 @@ fn files_max(wanted: u64) -> u64 {
 fn is_the_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Asks the gateway again and again what it captured: of a callback that never came, nobody else tells.
-async fn reconcile(app: App) {
-    let seconds = app.config.payments.reconcile_every_seconds;
-    if seconds == 0 {
-        return;
-    }
-    let mut every = tokio::time::interval(Duration::from_secs(seconds.into()));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        let since = app.clock.now().minus_seconds(seconds.saturating_mul(2).max(RECONCILE_SECONDS_MIN));
-        match app.ticketing.reconcile(Caller::of(Actor::Engine), since).await {
-            Ok(report) if report.sold + report.refunded + report.unmatched + report.contradicted > 0 => {
-                tracing::warn!(?report, "the gateway had captured what the ledger did not know");
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the gateway could not be asked what it captured"),
-        }
-    }
-}
-
-async fn upkeep(app: App) {
-    let mut every = tokio::time::interval(UPKEEP_EVERY);
-    loop {
-        every.tick().await;
-        app.limits.clean();
-        app.capacity.tell();
-        app.metrics.upkeep();
-    }
 }
 
 struct Server {

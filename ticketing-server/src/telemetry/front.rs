@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     capacity::{Admission, Class, NO_ROUTE, waits_for_body},
-    error::ApiError,
+    error::{ApiError, panic_message},
     extract::{Context, Identity, PeerAddress},
     limits::Stage,
     state::App,
@@ -62,8 +62,7 @@ async fn guard(routed: impl Future<Output = Result<Response, Infallible>>) -> Re
         Ok(Ok(response)) => response,
         Err(panic) => {
             metrics::counter!("http_panics_total").increment(1);
-            let message = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let message = panic_message(&*panic);
             ApiError::internal(format_args!("a handler panicked: {message}")).into_response()
         }
     }
