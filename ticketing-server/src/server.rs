@@ -25,7 +25,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tower::Service;
 
@@ -37,10 +37,12 @@ const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Most requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
-/// Longest time that requests in flight may take to end, once the server is told to.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(28);
-/// Longest time that the engine may take after them.
-const ENGINE_END_TIME_MAX: Duration = Duration::from_secs(2);
+/// Longest time that the end of a server may take, once it is told to.
+const END_TIME_MAX: Duration = Duration::from_secs(29);
+/// Of that, kept for the engine and for the spans that are left, while requests in flight come to their end.
+const KEPT_TIME: Duration = Duration::from_secs(4);
+/// Of that, kept for the spans, which wait for a collector.
+const SPANS_TIME: Duration = Duration::from_secs(2);
 /// Files that are not connections: the store's, the log's, and those of connections that leave the server.
 const OTHER_FILES_MAX: u64 = 256;
 /// Pause after a connection could not be accepted for want of a resource.
@@ -69,23 +71,25 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         }
     }
     app.lifecycle.drain();
+    let ends_at = Instant::now() + END_TIME_MAX;
     tracing::info!("draining");
     tokio::select! {
         biased;
-        ended = timeout(DRAIN_TIME_MAX, graceful.shutdown()) => if ended.is_err() {
+        ended = timeout_at(ends_at - KEPT_TIME, graceful.shutdown()) => if ended.is_err() {
             tracing::warn!("some requests did not end in time");
         },
         () = server.turn_away(&listener) => {}
     }
     drop(listener);
-    if timeout(ENGINE_END_TIME_MAX, app.ticketing.shutdown()).await.is_err() {
+    if timeout_at(ends_at - SPANS_TIME, app.ticketing.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end in time");
     }
     drop(tasks);
     if app.spans.is_some() {
         let app = app.clone();
         // It waits for the collector, for a bounded time, on a thread that may wait.
-        let _ = tokio::task::spawn_blocking(move || app.spans.as_ref().map(Spans::shutdown)).await;
+        let handed_over = tokio::task::spawn_blocking(move || app.spans.as_ref().map(Spans::shutdown));
+        let _ = timeout_at(ends_at, handed_over).await;
     }
     tracing::info!("stopped");
 }
