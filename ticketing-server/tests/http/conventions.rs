@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use crate::{
+    client::RequestBuilder,
     server::{TestServer, expect, header},
     store::Store,
 };
@@ -176,7 +177,7 @@ pub async fn probes_and_callbacks_are_answered_however_often_their_address_asks(
         config.limits.requests_per_address_per_second = 1;
     })
     .await;
-    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
+    let status = async |request: RequestBuilder| request.send().await.unwrap().status();
     let limited = async { while status(server.get("/api/events")).await != StatusCode::TOO_MANY_REQUESTS {} };
     timeout(PATIENCE, limited).await.expect("the address is limited elsewhere");
     for _ in 0..20 {

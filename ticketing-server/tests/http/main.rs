@@ -7,6 +7,7 @@ mod administration;
 mod authentication;
 mod catalogue;
 mod checkin;
+mod client;
 mod contract;
 mod conventions;
 mod holds;

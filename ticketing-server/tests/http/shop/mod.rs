@@ -20,6 +20,7 @@ pub use self::{
     buyer::{Buyer, hold_body},
 };
 use crate::{
+    client::Client,
     server::{Person, TestServer, WEBHOOK_SECRET, client},
     store::Store,
 };
@@ -37,7 +38,7 @@ pub const PRICE: i64 = 55_000;
 /// A running server with an administrator and one published event.
 pub struct Shop {
     pub server: TestServer,
-    pub http: reqwest::Client,
+    pub http: Client,
     admin: Person,
     event: String,
 }
