@@ -25,5 +25,7 @@ pub mod startup;
 pub mod state;
 mod tasks;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 
 pub use self::{routes::app, server::serve};

@@ -1,41 +1,15 @@
 //! How often the store is asked, and what is kept of its answers.
 
-use futures_util::{
-    TryStreamExt,
-    future::{BoxFuture, try_join_all},
-    stream::FuturesUnordered,
-};
-use ticketing_core::{
-    clock::SystemClock,
-    engine::Keys,
-    payment::{
-        GatewaySession,
-        gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
-    },
-    session::SessionKind,
-    store::{PageRequest, memory::MemoryStore},
-};
+use futures_util::{TryStreamExt, future::try_join_all, stream::FuturesUnordered};
+use ticketing_core::{clock::SystemClock, session::SessionKind, store::PageRequest};
 
 use super::*;
-
-#[derive(Debug)]
-struct Unused;
-
-impl PaymentGateway for Unused {
-    fn open(&self, _: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {
-        unreachable!("nothing is paid here")
-    }
-
-    fn refund(&self, _: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
-        unreachable!("nothing is paid here")
-    }
-}
+use crate::testing::engine;
 
 /// A shop with a seated session.
 async fn shop() -> (Ticketing, Arc<SystemClock>, SessionId) {
     let clock = Arc::new(SystemClock::new());
-    let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as _));
-    let ticketing = Ticketing::builder(store, Keys::new(b"audit", b"queue", &[1; 32]), Arc::new(Unused)).build();
+    let ticketing = engine(Arc::clone(&clock) as _);
     crate::demo::seed(&ticketing, b"secret").await.unwrap();
     let sessions = ticketing.queries().sessions(None, PageRequest::first()).await.unwrap().items;
     let seated = sessions.iter().find(|view| view.session.kind == SessionKind::Seated).unwrap().session.id;
