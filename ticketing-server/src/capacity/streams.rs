@@ -19,7 +19,9 @@ pub(crate) struct Streams(Arc<Mutex<Open>>);
 struct Open {
     /// Of each user, oldest first: a stream's number, and what it ends with once it is dropped.
     of: HashMap<UserId, Vec<(u64, oneshot::Sender<()>)>>,
+    /// How many have been opened, and how many of them go on.
     opened: u64,
+    count: usize,
 }
 
 /// One stream, counted until it is dropped.
@@ -37,6 +39,7 @@ impl Streams {
         let (ends, replaced) = oneshot::channel();
         let mut open = self.all();
         open.opened += 1;
+        open.count += 1;
         let number = open.opened;
         let of_user = open.of.entry(user).or_default();
         if of_user.len() >= PER_USER_MAX {
@@ -54,6 +57,11 @@ impl Streams {
 }
 
 impl Following {
+    /// How many there are, this one included.
+    pub(crate) fn among(&self) -> usize {
+        self.streams.all().count
+    }
+
     /// Comes to its end once a newer stream has this one's place. Not to be awaited again after that.
     pub(crate) async fn replaced(&mut self) {
         // Nothing is ever sent: the sender is dropped.
@@ -64,6 +72,7 @@ impl Following {
 impl Drop for Following {
     fn drop(&mut self) {
         let mut open = self.streams.all();
+        open.count -= 1;
         let Entry::Occupied(mut of_user) = open.of.entry(self.user) else { return };
         of_user.get_mut().retain(|(number, _)| *number != self.number);
         if of_user.get().is_empty() {
@@ -94,8 +103,10 @@ mod tests {
         for stream in kim.iter_mut().chain([&mut lee]) {
             assert!(stream.replaced().now_or_never().is_none());
         }
+        assert_eq!(newest.among(), PER_USER_MAX + 1);
         drop((kim, lee, newest));
-        assert!(streams.all().of.is_empty(), "{streams:?}");
+        let left = streams.all();
+        assert_eq!((left.of.len(), left.count), (0, 0));
     }
 
     #[test]

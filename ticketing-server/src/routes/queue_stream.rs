@@ -18,8 +18,10 @@ use crate::{
     state::App,
 };
 
-/// Time between two looks at a place.
+/// Time between two looks at a place, at least.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most looks of all streams together in that time: where there are more streams, each looks less often.
+const LOOKS_AT_ONCE_MAX: usize = 1_000;
 /// Longest life of a stream, as long as an access token's at most; its reader then comes again.
 const STREAM_TIME_MAX: Duration = Duration::from_secs(900);
 /// The data of the end of a stream whose user has newer ones.
@@ -115,7 +117,7 @@ impl Watch {
 
     /// Looks again after a while, unless the stream's time or the server's is over.
     async fn look(&mut self) -> Option<Look> {
-        let next = Instant::now() + LOOK_EVERY;
+        let next = Instant::now() + look_every(self.following.among());
         tokio::select! {
             biased;
             () = self.app.lifecycle.drained() => return None,
@@ -129,7 +131,24 @@ impl Watch {
     }
 }
 
+/// Time between two looks of each of so many streams.
+fn look_every(streams: usize) -> Duration {
+    LOOK_EVERY.mul_f64(streams as f64 / LOOKS_AT_ONCE_MAX as f64).max(LOOK_EVERY)
+}
+
 /// Whether two looks tell the same, but for when they were taken.
 fn is_the_same(told: &QueueStatus, now: &QueueStatus) -> bool {
     *told == QueueStatus { as_of: told.as_of, existing: told.existing, ..now.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_streams_look_less_often_and_together_as_often_as_some() {
+        assert_eq!(look_every(1), Duration::from_secs(1));
+        assert_eq!(look_every(1_000), Duration::from_secs(1));
+        assert_eq!(look_every(5_000), Duration::from_secs(5));
+    }
 }
