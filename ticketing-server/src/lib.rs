@@ -23,7 +23,10 @@ pub mod routes;
 pub mod server;
 pub mod startup;
 pub mod state;
+mod tasks;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 mod unread;
 
 pub use self::{routes::app, server::serve};

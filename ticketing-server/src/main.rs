@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -17,6 +18,8 @@ use ticketing_server::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Longest time that threads are waited for once the server has ended.
+const LAST_THREADS_TIME_MAX: Duration = Duration::from_secs(1);
 /// Usage or configuration.
 const EXIT_CONFIGURATION: u8 = 2;
 
@@ -62,14 +65,17 @@ fn run(args: &Args) -> Result<(), StartupError> {
     let _log = logs::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| startup::failed("cannot start the runtime", &error))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop = stop_signal().map_err(|error| startup::failed("cannot listen for signals", &error))?;
         let ready = startup::start(config, args.demo).await?;
         // Whoever closed stdout does not want to know.
         let _ = announce(&ready);
         serve(ready.listener, ready.app, stop).await;
         Ok(())
-    })
+    });
+    // What still runs on a thread of its own, such as the hashing of a password, is nobody's any more.
+    runtime.shutdown_timeout(LAST_THREADS_TIME_MAX);
+    ended
 }
 
 fn announce(ready: &startup::Ready) -> io::Result<()> {

@@ -23,11 +23,10 @@ use hyper_util::{
     },
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use ticketing_core::audit::{Actor, Caller};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tower::Service;
 
@@ -39,24 +38,21 @@ const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Most requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
-/// Longest time that requests in flight may take to end, once the server is told to.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(28);
-/// Longest time that the engine may take after them.
-const ENGINE_END_TIME_MAX: Duration = Duration::from_secs(2);
-/// Time between two rounds of forgetting what is no longer needed.
-const UPKEEP_EVERY: Duration = Duration::from_secs(2);
+/// Longest time that the end of a server may take, once it is told to.
+const END_TIME_MAX: Duration = Duration::from_secs(29);
+/// Of that, kept for the engine and for the spans that are left, while requests in flight come to their end.
+const KEPT_TIME: Duration = Duration::from_secs(4);
+/// Of that, kept for the spans, which wait for a collector.
+const SPANS_TIME: Duration = Duration::from_secs(2);
 /// Files that are not connections: the store's, the log's, and those of connections that leave the server.
 const OTHER_FILES_MAX: u64 = 256;
-/// The gateway is asked about at least so much of the past.
-const RECONCILE_SECONDS_MIN: u32 = 3_600;
 /// Pause after a connection could not be accepted for want of a resource.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `app` on `listener` until `shutdown` ends; then finishes what is in flight, 30 seconds at most,
 /// while it tells everybody else that it is going down, and stops the engine.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
-    let upkeep = tokio::spawn(upkeep(app.clone()));
-    let reconciling = tokio::spawn(reconcile(app.clone()));
+    let tasks = crate::tasks::Tasks::start(&app);
     let graceful = GracefulShutdown::new();
     let server = Server::new(&app);
     let mut shutdown = pin!(shutdown);
@@ -76,24 +72,25 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         }
     }
     app.lifecycle.drain();
+    let ends_at = Instant::now() + END_TIME_MAX;
     tracing::info!("draining");
     tokio::select! {
         biased;
-        ended = timeout(DRAIN_TIME_MAX, graceful.shutdown()) => if ended.is_err() {
+        ended = timeout_at(ends_at - KEPT_TIME, graceful.shutdown()) => if ended.is_err() {
             tracing::warn!("some requests did not end in time");
         },
         () = server.turn_away(&listener) => {}
     }
     drop(listener);
-    if timeout(ENGINE_END_TIME_MAX, app.ticketing.shutdown()).await.is_err() {
+    if timeout_at(ends_at - SPANS_TIME, app.ticketing.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end in time");
     }
-    upkeep.abort();
-    reconciling.abort();
+    drop(tasks);
     if app.spans.is_some() {
         let app = app.clone();
         // It waits for the collector, for a bounded time, on a thread that may wait.
-        let _ = tokio::task::spawn_blocking(move || app.spans.as_ref().map(Spans::shutdown)).await;
+        let handed_over = tokio::task::spawn_blocking(move || app.spans.as_ref().map(Spans::shutdown));
+        let _ = timeout_at(ends_at, handed_over).await;
     }
     tracing::info!("stopped");
 }
@@ -124,37 +121,6 @@ fn files_max(wanted: u64) -> u64 {
 fn is_the_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Asks the gateway again and again what it captured: of a callback that never came, nobody else tells.
-async fn reconcile(app: App) {
-    let seconds = app.config.payments.reconcile_every_seconds;
-    if seconds == 0 {
-        return;
-    }
-    let mut every = tokio::time::interval(Duration::from_secs(seconds.into()));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        let since = app.clock.now().minus_seconds(seconds.saturating_mul(2).max(RECONCILE_SECONDS_MIN));
-        match app.ticketing.reconcile(Caller::of(Actor::Engine), since).await {
-            Ok(report) if report.sold + report.refunded + report.unmatched + report.contradicted > 0 => {
-                tracing::warn!(?report, "the gateway had captured what the ledger did not know");
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the gateway could not be asked what it captured"),
-        }
-    }
-}
-
-async fn upkeep(app: App) {
-    let mut every = tokio::time::interval(UPKEEP_EVERY);
-    loop {
-        every.tick().await;
-        app.limits.clean();
-        app.capacity.tell();
-        app.metrics.upkeep();
-    }
 }
 
 struct Server {

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use crate::{
     auth::{bootstrap, jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
-    capacity::Capacity,
+    capacity::{Capacity, Streams},
     config::{self, AddressBlock, Config, ConfigError, HttpGatewayConfig, SandboxConfig},
     gateway::{
         http::HttpGateway,
@@ -173,6 +173,7 @@ impl Front {
             passwords,
             limits: Limits::new(&config.limits),
             capacity: Capacity::new(&config.concurrency),
+            streams: Streams::default(),
             metrics,
             lifecycle: Lifecycle::new(),
             proxies,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::{
     auth::{jwt::AccessTokens, passwords::Passwords},
     cache::Rendered,
-    capacity::Capacity,
+    capacity::{Capacity, Streams},
     config::{AddressBlock, Config},
     gateway::{sandbox::Sandbox, signature::Verifier},
     limits::Limits,
@@ -48,6 +48,7 @@ pub struct Shared {
     pub lifecycle: Lifecycle,
     /// Whose `X-Forwarded-For` is believed.
     pub proxies: Vec<AddressBlock>,
+    pub(crate) streams: Streams,
     pub(crate) spans: Option<Spans>,
     pub(crate) ledger: LedgerGauges,
     pub(crate) rendered: Rendered,

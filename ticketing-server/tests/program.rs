@@ -22,7 +22,7 @@ fn check_refused(change: impl FnOnce(&mut Command, &Path), parts: &[&str]) {
     let mut command = program(directory.path());
     command.env("TICKETING__SERVER__LISTEN", "127.0.0.1:0");
     change(&mut command, directory.path());
-    let ended = assert_cmd::Command::from_std(command).timeout(std::time::Duration::from_secs(20)).output().unwrap();
+    let ended = assert_cmd::Command::from_std(command).timeout(std::time::Duration::from_secs(60)).output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");

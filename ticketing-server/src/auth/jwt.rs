@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
-use ticketing_core::{clock::Clock, ids::UserId, user::Role};
+use ticketing_core::{
+    clock::{Clock, Timestamp},
+    ids::UserId,
+    user::Role,
+};
 
 use crate::extract::User;
 
@@ -29,6 +33,8 @@ struct Claims {
     #[serde(deserialize_with = "subject")]
     sub: UserId,
     role: Role,
+    /// Other issuers may write fractions of seconds.
+    exp: f64,
 }
 
 /// Whom a subject names: one of our accounts, or somebody whom only another issuer of tokens knows, by a
@@ -82,7 +88,7 @@ impl AccessTokens {
     /// When it cannot be signed, which is a defect.
     pub fn issue(&self, user: User) -> Result<String, jsonwebtoken::errors::Error> {
         let now = self.clock.now();
-        let seconds = |at: ticketing_core::clock::Timestamp| at.micros().div_euclid(1_000_000);
+        let seconds = |at: Timestamp| at.micros().div_euclid(1_000_000);
         let claims = Issued {
             sub: user.id,
             role: user.role,
@@ -96,11 +102,17 @@ impl AccessTokens {
 
     /// Whom a token names; `None` when it is not ours, or not any more.
     pub fn verify(&self, token: &str) -> Option<User> {
+        self.verify_until(token).map(|(user, _)| user)
+    }
+
+    /// Whom a token names, and until when.
+    pub(crate) fn verify_until(&self, token: &str) -> Option<(User, Timestamp)> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
         let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
-        Some(User { id: token.claims.sub, role: token.claims.role })
+        let Claims { sub: id, role, exp } = token.claims;
+        Some((User { id, role }, Timestamp::from_micros((exp * 1_000_000.0) as i64)))
     }
 
     /// How long a token lives.
@@ -150,6 +162,15 @@ mod tests {
             value => claims.as_object_mut().unwrap().insert(name.to_owned(), value),
         };
         assert_eq!(tokens().verify(&signed(Algorithm::HS256, SECRET, &claims)), None, "{claims}");
+    }
+
+    #[test]
+    fn a_token_tells_until_when_it_is_good_to_fractions_of_a_second() {
+        let mut claims = claims();
+        let exp = now() as f64 + 60.25;
+        claims["exp"] = json!(exp);
+        let (_, until) = tokens().verify_until(&signed(Algorithm::HS256, SECRET, &claims)).unwrap();
+        assert_eq!(until.micros(), (exp * 1_000_000.0) as i64);
     }
 
     #[test]

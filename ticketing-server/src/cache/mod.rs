@@ -50,7 +50,7 @@ pub(crate) struct RenderedList {
 
 impl Rendered {
     pub(crate) fn new() -> Self {
-        Self { sessions: Cache::new(ENTRIES_MAX), lists: Cache::new(ENTRIES_MAX), seats: seats::Seats::new() }
+        Self { sessions: Cache::new(ENTRIES_MAX), lists: Cache::new(ENTRIES_MAX), seats: seats::Seats::default() }
     }
 
     /// The body of `view`, rendered once for as long as the engine hands out the same reading.

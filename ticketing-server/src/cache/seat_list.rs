@@ -4,6 +4,7 @@ use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     io::Write,
+    mem::size_of,
     sync::Arc,
 };
 
@@ -14,86 +15,107 @@ use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{dto::catalogue::SeatsBody, error::ApiError};
 
+/// Up to so many changed seats are told alone. Where they also are more than a quarter of the list, the whole
+/// list is told, which is rendered once for all.
+const CHANGED_ALONE_MAX: usize = 1_000;
+/// What a seat takes as JSON, compressed and not, but for its texts.
+const RENDERED_BYTES: usize = 160;
+/// What a list takes beside its seats.
+const LIST_BYTES: usize = 1_024;
+
 /// All seats of a session at one version.
 pub(crate) struct SeatList {
     session: Session,
-    /// By label.
-    seats: Arc<Vec<Seat>>,
+    /// By label; each shared with the readings before it.
+    seats: Arc<Vec<Arc<Seat>>>,
     /// The version with which each of them last changed: what is looked through for every poll.
-    versions: Vec<u64>,
+    versions: Arc<Vec<u64>>,
     /// Seats that look changed and have no version to tell it: their holds are overdue.
     unversioned: Vec<usize>,
     /// From this version on, versions tell every change. Before it, something changed for all seats at
     /// once, such as the session's price, or nobody looked.
     told_since: u64,
     read_at: Timestamp,
-    json: Bytes,
-    etag: String,
+    rendered: Arc<Rendered>,
+}
+
+/// The list as it is sent, shared by readings that found nothing changed.
+#[derive(Default)]
+struct Rendered {
+    plain: OnceCell<Whole>,
     gzip: OnceCell<Bytes>,
+}
+
+/// The whole list as JSON.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    /// The text.
+    pub(crate) json: Bytes,
+    /// Names the content, packed or not: a weak tag, as the bytes differ.
+    pub(crate) etag: String,
 }
 
 impl fmt::Debug for SeatList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SeatList({}, {} seats)", self.etag, self.seats.len())
+        write!(f, "SeatList(version {}, {} seats)", self.version(), self.seats.len())
     }
 }
 
 impl SeatList {
     /// Everything, read at `read_at`; not to be shown before [`SeatList::then`] has told which of it is
     /// overdue.
-    pub(super) fn whole(session: Session, seats: Vec<Seat>, read_at: Timestamp) -> Self {
+    pub(super) fn whole_of(session: Session, seats: Vec<Seat>, read_at: Timestamp) -> Self {
         Self {
-            versions: seats.iter().map(|seat| seat.version).collect(),
+            versions: Arc::new(seats.iter().map(|seat| seat.version).collect()),
             unversioned: Vec::new(),
             told_since: session.version,
             session,
-            seats: Arc::new(seats),
+            seats: Arc::new(seats.into_iter().map(Arc::new).collect()),
             read_at,
-            json: Bytes::new(),
-            etag: String::new(),
-            gzip: OnceCell::new(),
+            rendered: Arc::default(),
         }
     }
 
     /// This list with what the store says has changed since.
-    pub(super) fn then(&self, session: Session, changed: Vec<Seat>, read_at: Timestamp) -> Result<Self, ApiError> {
+    pub(super) fn then(&self, session: Session, changed: Vec<Seat>, read_at: Timestamp) -> Self {
         let reaches_all = session.price != self.session.price;
         let told_since = if reaches_all { session.version } else { self.told_since };
         let unversioned: Vec<_> = changed.iter().filter(|seat| seat.version <= self.session.version).collect();
         let unversioned: Vec<_> = unversioned.into_iter().map(|seat| seat.id.clone()).collect();
-        let seats = if changed.is_empty() { Arc::clone(&self.seats) } else { Arc::new(self.with(changed)) };
-        let place = |id| seats.binary_search_by(|seat: &Seat| seat.id.cmp(id)).ok();
+        let seats = self.with(changed);
+        let place = |id| seats.binary_search_by(|seat| seat.id.cmp(id)).ok();
         let unversioned = unversioned.iter().filter_map(place).collect();
-        let versions = seats.iter().map(|seat| seat.version).collect();
-        let rest = Self { read_at, told_since, versions, unversioned, ..Self::whole(session, Vec::new(), read_at) };
-        if rest.session.version == self.session.version && seats == self.seats && !self.json.is_empty() {
-            let gzip = self.gzip.get().cloned();
-            let gzip = OnceCell::new_with(gzip);
-            return Ok(Self { seats, json: self.json.clone(), etag: self.etag.clone(), gzip, ..rest });
-        }
-        let json =
-            Bytes::from(serde_json::to_vec(&SeatsBody::new(&rest.session, seats.iter())).map_err(ApiError::internal)?);
-        let mut hasher = DefaultHasher::new();
-        json.hash(&mut hasher);
-        let etag = format!("\"{:x}-{:016x}\"", rest.session.version, hasher.finish());
-        Ok(Self { seats, json, etag, ..rest })
+        let same = session.version == self.session.version && Arc::ptr_eq(&seats, &self.seats);
+        let rendered = if same { Arc::clone(&self.rendered) } else { Arc::default() };
+        let versions = if Arc::ptr_eq(&seats, &self.seats) {
+            Arc::clone(&self.versions)
+        } else {
+            Arc::new(seats.iter().map(|seat| seat.version).collect())
+        };
+        Self { session, seats, versions, unversioned, told_since, read_at, rendered }
     }
 
-    /// Its seats, with those that have changed in their places.
-    fn with(&self, changed: Vec<Seat>) -> Vec<Seat> {
+    /// Its seats, with those that have changed in their places; the very same if none has.
+    fn with(&self, changed: Vec<Seat>) -> Arc<Vec<Arc<Seat>>> {
+        let place = |seat: &Seat| self.seats.binary_search_by(|known| known.id.cmp(&seat.id));
+        let is_news = |seat: &Seat| place(seat).map_or(true, |at| *self.seats[at] != *seat);
+        let changed: Vec<_> = changed.into_iter().filter(is_news).collect();
+        if changed.is_empty() {
+            return Arc::clone(&self.seats);
+        }
         let mut seats = self.seats.to_vec();
         let mut new = Vec::new();
         for seat in changed {
-            match seats.binary_search_by(|known| known.id.cmp(&seat.id)) {
-                Ok(at) => seats[at] = seat,
-                Err(_) => new.push(seat),
+            match place(&seat) {
+                Ok(at) => seats[at] = Arc::new(seat),
+                Err(_) => new.push(Arc::new(seat)),
             }
         }
         if !new.is_empty() {
             seats.append(&mut new);
             seats.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         }
-        seats
+        Arc::new(seats)
     }
 
     /// The session's version.
@@ -102,22 +124,20 @@ impl SeatList {
     }
 
     /// When it was read.
-    pub(crate) fn read_at(&self) -> Timestamp {
+    pub(super) fn read_at(&self) -> Timestamp {
         self.read_at
     }
 
-    /// Names the content: two answers with one tag are the same.
-    pub(crate) fn etag(&self) -> &str {
-        &self.etag
+    /// What it takes in memory, rendered, in bytes: about.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = |seat: &Seat| seat.id.as_str().len() + seat.section.len() + seat.row.len();
+        // Each text stands in the record and in what is rendered.
+        let each = |seat: &Arc<Seat>| size_of::<Seat>() + RENDERED_BYTES + 2 * texts(seat);
+        LIST_BYTES + self.seats.iter().map(each).sum::<usize>()
     }
 
-    /// The list as JSON.
-    pub(crate) fn json(&self) -> Bytes {
-        self.json.clone()
-    }
-
-    /// Those that have changed behind version `since`; `None`: that cannot be told, the whole list is
-    /// the answer.
+    /// Those that have changed behind version `since`; `None`: that cannot be told, or is most of it, and
+    /// the whole list is the answer.
     pub(crate) fn since(&self, since: u64) -> Option<SeatsBody<'_>> {
         if since < self.told_since || since > self.version() {
             return None;
@@ -125,8 +145,30 @@ impl SeatList {
         let newer = self.versions.iter().enumerate().filter(|(_, version)| **version > since).map(|(at, _)| at);
         let unversioned = self.unversioned.iter().copied().filter(|at| self.versions[*at] <= since);
         let mut changed: Vec<_> = newer.chain(unversioned).collect();
+        if changed.len() > CHANGED_ALONE_MAX.max(self.seats.len() / 4) {
+            return None;
+        }
         changed.sort_unstable();
-        Some(SeatsBody::new(&self.session, changed.into_iter().map(|at| &self.seats[at])))
+        Some(SeatsBody::new(&self.session, changed.into_iter().map(|at| &*self.seats[at])))
+    }
+
+    /// The list as JSON: once for all who want it whole.
+    ///
+    /// # Errors
+    /// [`ApiError`] when it could not be rendered, which is a defect.
+    pub(crate) async fn whole(&self) -> Result<&Whole, ApiError> {
+        let render = || async {
+            let (session, seats) = (self.session.clone(), Arc::clone(&self.seats));
+            let rendered = spawn_blocking(move || {
+                let body = SeatsBody::new(&session, seats.iter().map(|seat| &**seat));
+                let json = Bytes::from(serde_json::to_vec(&body)?);
+                let mut hasher = DefaultHasher::new();
+                json.hash(&mut hasher);
+                Ok(Whole { json, etag: format!("W/\"{:x}-{:016x}\"", session.version, hasher.finish()) })
+            });
+            rendered.await.map_err(ApiError::internal)?.map_err(|error: serde_json::Error| ApiError::internal(error))
+        };
+        self.rendered.plain.get_or_try_init(render).await
     }
 
     /// The list as JSON, compressed: once for all who want it so.
@@ -134,14 +176,14 @@ impl SeatList {
     /// # Errors
     /// [`ApiError`] when it could not be, which is a defect.
     pub(crate) async fn gzip(&self) -> Result<Bytes, ApiError> {
+        let json = self.whole().await?.json.clone();
         let compress = || async {
-            let json = self.json.clone();
             let compressed = spawn_blocking(move || {
                 let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 8), Compression::fast());
                 encoder.write_all(&json).and_then(|()| encoder.finish())
             });
             compressed.await.map_err(ApiError::internal)?.map(Bytes::from).map_err(ApiError::internal)
         };
-        self.gzip.get_or_try_init(compress).await.cloned()
+        self.rendered.gzip.get_or_try_init(compress).await.cloned()
     }
 }

@@ -1,11 +1,12 @@
 //! How many requests are worked on at once: room of its own for each class, so that a rush of one
 //! leaves the others theirs.
 //!
-//! A request without a body takes its place at once; one with a body, when the body is there: whoever
-//! sends it slowly takes nobody's place meanwhile. Where there is no place, the request is refused at
+//! A request whose handler takes no body takes its place at once; one with a body, when the body is there:
+//! whoever sends it slowly takes nobody's place meanwhile, but for what is looked up before it is read. Where there is no place, the request is refused at
 //! once, and before anything is found out about it.
 
 mod class;
+mod streams;
 
 use std::sync::{
     Arc, OnceLock,
@@ -15,7 +16,8 @@ use std::sync::{
 use http::StatusCode;
 use metrics::{Counter, Gauge};
 
-pub(crate) use self::class::Class;
+pub(crate) use self::class::{Class, NO_ROUTE, waits_for_body};
+pub(crate) use self::streams::{Following, Streams};
 use crate::{config::ConcurrencyConfig, error::ApiError};
 
 /// The room of one server.
@@ -38,6 +40,10 @@ struct Room {
 #[derive(Debug)]
 struct Place(Arc<Room>);
 
+/// A short stay in a room.
+#[derive(Debug)]
+pub(crate) struct Visit(#[expect(dead_code, reason = "it is held, and let go")] Option<Place>);
+
 /// One request's way into its room. Clones are of the same request; it leaves with the last.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission(Arc<Pending>);
@@ -58,6 +64,8 @@ impl Capacity {
             (Class::Hold, "hold", config.hold_max),
             (Class::Queue, "queue", config.queue_max),
             (Class::Probe, "probe", config.probe_max),
+            (Class::Metrics, "metrics", config.metrics_max),
+            (Class::Stream, "stream", config.stream_max),
             (Class::Other, "other", config.other_max),
         ];
         debug_assert!(classes.iter().enumerate().all(|(place, (class, ..))| *class as usize == place));
@@ -89,6 +97,18 @@ impl Capacity {
 }
 
 impl Admission {
+    /// A place for something that is looked up before the request takes its own, which it may have already.
+    ///
+    /// # Errors
+    /// 503 `overloaded`.
+    pub(crate) fn visit(&self) -> Result<Visit, ApiError> {
+        if self.0.place.get().is_some() {
+            return Ok(Visit(None));
+        }
+        let place = Place::take(&self.0.room).ok_or_else(|| self.0.room.refuse())?;
+        Ok(Visit(Some(place)))
+    }
+
     /// Takes the request's place. Again: nothing.
     ///
     /// # Errors
@@ -157,6 +177,18 @@ mod tests {
         }
         drop(inside);
         capacity.admit(Class::Hold).unwrap().enter().unwrap();
+    }
+
+    #[test]
+    fn what_is_looked_up_before_a_body_is_read_takes_a_place_meanwhile() {
+        let capacity = narrow();
+        let (first, second) = (capacity.admit(Class::Hold).unwrap(), capacity.admit(Class::Hold).unwrap());
+        let visit = first.visit().unwrap();
+        assert!(second.visit().is_err());
+        drop(visit);
+        second.enter().unwrap();
+        let _within = second.visit().unwrap();
+        assert!(first.visit().is_err());
     }
 
     #[test]

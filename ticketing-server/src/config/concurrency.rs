@@ -16,8 +16,12 @@ pub struct ConcurrencyConfig {
     pub hold_max: usize,
     /// New places in waiting rooms.
     pub queue_max: usize,
-    /// Health, readiness and metrics.
+    /// Health and readiness.
     pub probe_max: usize,
+    /// Metrics: each answer is some work.
+    pub metrics_max: usize,
+    /// Streams of places in the queue: each takes its place for as long as it goes on.
+    pub stream_max: usize,
     /// Everything else: accounts, administration, the sandbox gateway's pages.
     pub other_max: usize,
 }
@@ -27,7 +31,7 @@ impl ConcurrencyConfig {
     pub const MAX: usize = 1_000_000;
 
     /// Each by its key.
-    pub(super) fn by_key(&self) -> [(&'static str, usize); 7] {
+    pub(super) fn by_key(&self) -> [(&'static str, usize); 9] {
         [
             ("concurrency.callback_max", self.callback_max),
             ("concurrency.read_max", self.read_max),
@@ -35,6 +39,8 @@ impl ConcurrencyConfig {
             ("concurrency.hold_max", self.hold_max),
             ("concurrency.queue_max", self.queue_max),
             ("concurrency.probe_max", self.probe_max),
+            ("concurrency.metrics_max", self.metrics_max),
+            ("concurrency.stream_max", self.stream_max),
             ("concurrency.other_max", self.other_max),
         ]
     }
@@ -49,6 +55,8 @@ impl Default for ConcurrencyConfig {
             hold_max: 4_096,
             queue_max: 4_096,
             probe_max: 256,
+            metrics_max: 16,
+            stream_max: 5_000,
             other_max: 1_024,
         }
     }

@@ -12,6 +12,8 @@ pub struct LimitsConfig {
     pub login_per_account_per_minute: u32,
     /// Tries to log in from one address.
     pub login_per_address_per_minute: u32,
+    /// Refresh tokens from one address.
+    pub refresh_per_address_per_minute: u32,
     /// Tries to sign up with one e-mail address.
     pub signup_per_account_per_minute: u32,
     /// New accounts from one address.
@@ -55,6 +57,7 @@ impl LimitsConfig {
         Self {
             login_per_account_per_minute: 0,
             login_per_address_per_minute: 0,
+            refresh_per_address_per_minute: 0,
             signup_per_account_per_minute: 0,
             signup_per_address_per_minute: 0,
             requests_per_user_per_second: 0,
@@ -77,6 +80,7 @@ impl Default for LimitsConfig {
         Self {
             login_per_account_per_minute: 10,
             login_per_address_per_minute: 100,
+            refresh_per_address_per_minute: 1_000,
             signup_per_account_per_minute: 100,
             signup_per_address_per_minute: 60,
             requests_per_user_per_second: 50,

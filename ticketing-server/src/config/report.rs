@@ -88,6 +88,7 @@ impl Setting {
             "server.public_url" if said.is_null() => json!(format!("http://{}", config.server.listen)),
             "store.url" => json!(without_credentials(&config.store.url)),
             "queue.url" => json!(without_credentials(config.queue.url.as_ref().unwrap_or(&config.store.url))),
+            "tracing.otlp_endpoint" => config.tracing.otlp_endpoint.as_deref().map(without_credentials).into(),
             _ => said,
         };
         Self { key, value, secret: false, origin: origin.unwrap_or(Origin::Default) }
@@ -189,6 +190,15 @@ mod tests {
             "log.format",
         ];
         assert_eq!(silent, expected);
+    }
+
+    #[test]
+    fn a_collector_is_shown_without_its_credentials() {
+        let mut config = Config::default();
+        config.tracing.otlp_endpoint = Some("https://user:hunter2@collector.example.com/v1?token=hunter2".to_owned());
+        let values = serde_json::to_value(&config).unwrap();
+        let shown = Setting::of("tracing.otlp_endpoint", Kind::Text, &config, &values, &Origins::default());
+        assert_eq!(shown.value, json!("https://collector.example.com/v1"));
     }
 
     #[test]

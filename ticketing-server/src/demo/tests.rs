@@ -1,23 +1,11 @@
 //! What is made, and by whom of those who start at once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
-use futures_util::future::BoxFuture;
-use ticketing_core::{
-    clock::Clock,
-    engine::Keys,
-    payment::{
-        GatewaySession,
-        gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
-    },
-    store::memory::MemoryStore,
-    user::password::check,
-};
+use ticketing_core::user::password::check;
 
 use super::*;
+use crate::testing::{Seconds, engine};
 
 #[test]
 fn a_password_meets_the_policy_and_comes_from_the_secret_alone() {
@@ -36,34 +24,10 @@ fn every_seat_has_a_label_of_its_own() {
     assert_eq!(labels.len(), ROWS.len() * SEATS_PER_ROW as usize);
 }
 
-/// Seconds, as a test sets them.
-#[derive(Debug, Default)]
-struct Seconds(AtomicI64);
-
-impl Clock for Seconds {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::Relaxed) * 1_000_000)
-    }
-}
-
-#[derive(Debug)]
-struct Unused;
-
-impl PaymentGateway for Unused {
-    fn open(&self, _: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {
-        unreachable!("nothing is paid here")
-    }
-
-    fn refund(&self, _: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
-        unreachable!("nothing is paid here")
-    }
-}
-
 /// An engine on a store in which another start has just made the administrator.
 async fn begun_elsewhere() -> (Ticketing, Arc<Seconds>) {
     let clock = Arc::new(Seconds::default());
-    let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as _));
-    let ticketing = Ticketing::builder(store, Keys::new(b"audit", b"queue", &[1; 32]), Arc::new(Unused)).build();
+    let ticketing = engine(Arc::clone(&clock) as _);
     let password_hash = PasswordHash::from_stored("none".to_owned());
     let new = NewUser { email: ADMIN.parse().unwrap(), password_hash, role: Role::Admin };
     ticketing.create_user(OPERATOR, new).await.unwrap();

@@ -7,7 +7,10 @@ use std::{
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use ticketing_core::audit::{Actor, Caller, TraceContext, TraceId};
+use ticketing_core::{
+    audit::{Actor, Caller, TraceContext, TraceId},
+    clock::Timestamp,
+};
 
 use super::User;
 
@@ -34,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) span: Option<TraceContext>,
     pub(crate) address: IpAddr,
     pub(crate) identity: Identity,
+    /// When the token of a genuine one expires.
+    pub(crate) token_ends_at: Option<Timestamp>,
 }
 
 impl Context {
@@ -44,6 +49,7 @@ impl Context {
             span: None,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             identity: Identity::Anonymous,
+            token_ends_at: None,
         };
         parts.extensions.get::<Self>().copied().unwrap_or(nobody)
     }

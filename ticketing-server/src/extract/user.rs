@@ -5,7 +5,7 @@ use http::{StatusCode, request::Parts};
 use ticketing_core::{ids::UserId, user::Role};
 
 use super::context::{Context, Identity};
-use crate::{error::ApiError, state::App};
+use crate::{capacity::Admission, error::ApiError, state::App};
 
 /// Whoever a genuine access token names. No look-up: the account need not be one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ impl FromRequestParts<App> for Staff {
 /// The token's user, whose role by the token and by the account is one of `roles`.
 async fn in_role(parts: &mut Parts, app: &App, roles: &[Role]) -> Result<User, ApiError> {
     let user = User::from_request_parts(parts, app).await?;
+    // The request's body may not be there yet, and its place not taken.
+    let _visit = parts.extensions.get::<Admission>().map(Admission::visit).transpose()?;
     let stands = roles.contains(&user.role)
         && app.ticketing.queries().user(user.id).await?.is_some_and(|account| roles.contains(&account.role));
     if stands { Ok(user) } else { Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", "your role may not do this")) }

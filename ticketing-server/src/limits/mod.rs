@@ -19,6 +19,7 @@ use crate::{config::LimitsConfig, error::ApiError};
 pub struct Limits {
     login_per_account: Limit<Email>,
     login_per_address: Limit<IpAddr>,
+    refresh_per_address: Limit<IpAddr>,
     signup_per_account: Limit<Email>,
     signup_per_address: Limit<IpAddr>,
     requests_per_user: Limit<UserId>,
@@ -50,6 +51,7 @@ impl Limits {
         Self {
             login_per_account: Limit::per_minute("login_per_account", config.login_per_account_per_minute),
             login_per_address: Limit::per_minute("login_per_address", config.login_per_address_per_minute),
+            refresh_per_address: Limit::per_minute("refresh_per_address", config.refresh_per_address_per_minute),
             signup_per_account: Limit::per_minute("signup_per_account", config.signup_per_account_per_minute),
             signup_per_address: Limit::per_minute("signup_per_address", config.signup_per_address_per_minute),
             requests_per_user: Limit::per_second("requests_per_user", config.requests_per_user_per_second),
@@ -68,6 +70,14 @@ impl Limits {
     pub fn login(&self, account: Option<&Email>, address: IpAddr) -> Result<(), ApiError> {
         self.login_per_address.check(&network(address))?;
         account.map_or(Ok(()), |account| self.login_per_account.check(account))
+    }
+
+    /// A refresh token to be exchanged.
+    ///
+    /// # Errors
+    /// 429 `rate_limited`.
+    pub fn refresh(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.refresh_per_address.check(&network(address))
     }
 
     /// A try to sign up.
@@ -114,6 +124,7 @@ impl Limits {
         let users = [&self.requests_per_user, &self.queue.user, &self.hold.user, &self.checkout.user];
         let addresses = [
             &self.login_per_address,
+            &self.refresh_per_address,
             &self.signup_per_address,
             &self.requests_per_address,
             &self.queue.address,

@@ -17,7 +17,7 @@ impl Stage {
     /// The stage that `method` on the pattern `route` belongs to, if it is one of them.
     pub(crate) fn of(method: &Method, route: &str) -> Option<Self> {
         match (method.as_str(), route) {
-            ("POST" | "DELETE", "/api/queue/token") | ("GET", "/api/queue/status" | "/api/queue/stream") => {
+            ("POST" | "DELETE", "/api/queue/token") | ("GET" | "HEAD", "/api/queue/status" | "/api/queue/stream") => {
                 Some(Self::Queue)
             }
             ("POST", "/api/reservations/hold") | ("DELETE", "/api/reservations/hold/{hold_id}") => Some(Self::Hold),
@@ -25,5 +25,19 @@ impl Stage {
             ("POST", "/api/payments/callback") => Some(Self::Callback),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_without_its_answer_is_a_look_all_the_same() {
+        for route in ["/api/queue/status", "/api/queue/stream"] {
+            assert_eq!(Stage::of(&Method::GET, route), Some(Stage::Queue));
+            assert_eq!(Stage::of(&Method::HEAD, route), Some(Stage::Queue));
+        }
+        assert_eq!(Stage::of(&Method::HEAD, "/api/events"), None);
     }
 }

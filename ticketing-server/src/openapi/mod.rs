@@ -16,7 +16,7 @@ mod visit;
 use std::sync::LazyLock;
 
 use axum::{
-    extract::Path,
+    extract::{RawPathParams, rejection::RawPathParamsRejection},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -58,7 +58,13 @@ pub(crate) fn router() -> Routes {
         .route("/openapi.json", get(served))
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| async { page("index.html") }))
-        .route("/docs/{file}", get(|Path(file): Path<String>| async move { page(&file) }))
+        .route("/docs/{file}", get(file))
+}
+
+/// A name that is none, such as one that is not UTF-8, is of no file.
+async fn file(params: Result<RawPathParams, RawPathParamsRejection>) -> Result<Response, ApiError> {
+    let named = params.as_ref().ok().and_then(|params| params.iter().next());
+    page(named.map(|(_, file)| file).ok_or_else(no_page)?)
 }
 
 async fn served() -> Response {
@@ -69,10 +75,13 @@ async fn served() -> Response {
 fn page(file: &str) -> Result<Response, ApiError> {
     let config = Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(false);
     let found = utoipa_swagger_ui::serve(file, config.into()).map_err(ApiError::internal)?;
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such page");
-    let found = found.ok_or_else(missing)?;
+    let found = found.ok_or_else(no_page)?;
     let kind = HeaderValue::from_str(&found.content_type).map_err(ApiError::internal)?;
     Ok(([(header::CONTENT_TYPE, kind)], found.bytes.into_owned()).into_response())
+}
+
+fn no_page() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "there is no such page")
 }
 
 fn operations() -> Vec<Operation> {

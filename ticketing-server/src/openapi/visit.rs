@@ -110,7 +110,7 @@ fn waiting_room() -> Vec<Operation> {
                 "text/event-stream",
                 Some(json!({ "type": "string" })),
                 "A `QueueStatus` as the data of an event, now and on every change. The last event, `end`, has the reason \
-                 why there is no more.",
+                 why there is no more, or `replaced` when the user has newer streams.",
             ),
     ]
 }

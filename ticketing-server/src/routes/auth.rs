@@ -109,7 +109,7 @@ async fn refresh(
     context: Context,
     Body(body): Body<RefreshBody>,
 ) -> Result<Response, ApiError> {
-    app.limits.login(None, context.address)?;
+    app.limits.refresh(context.address)?;
     let caller = context.traced().caller(Actor::Engine);
     let refreshed = app.ticketing.refresh(caller, body.refresh_token.expose_secret()).await?;
     logged_in(&app, &refreshed.user, &refreshed.next)

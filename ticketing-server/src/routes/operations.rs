@@ -66,6 +66,6 @@ fn durability(app: &App) -> &'static str {
 async fn metrics(State(app): State<App>) -> Response {
     metrics::gauge!("ticketing_backlog").set(app.ticketing.backlog() as f64);
     let ledger = app.ledger.render(&app.ticketing, &*app.clock).await;
-    let text = app.metrics.render() + &ledger;
+    let text = app.metrics.render() + &*ledger;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -33,6 +33,8 @@ use crate::{
     telemetry::spans::PurchaseStep,
 };
 
+/// What a callback is in the trace of its purchase.
+const CALLBACK_STEP: &str = "payment.callback";
 /// Receipts put together at once for one list.
 const RECEIPTS_AT_ONCE: usize = 8;
 
@@ -55,8 +57,11 @@ async fn checkout(
     let request = CheckoutRequest { caller: caller(user, trace), user_id: user.id, hold_id, method };
     let open = app.ticketing.checkout(request).await?;
     let code = if open.existing { StatusCode::OK } else { StatusCode::CREATED };
-    let step = PurchaseStep::of("payment.checkout", &open.order).map(Extension);
-    Ok((code, step, Json(open.into())))
+    let step = PurchaseStep::of("payment.checkout", &open.order);
+    if let (Some(spans), Some(step)) = (&app.spans, step) {
+        spans.remember(open.gateway.pg_payment_id.clone(), step);
+    }
+    Ok((code, step.map(Extension), Json(open.into())))
 }
 
 /// `{}`.
@@ -74,18 +79,21 @@ async fn callback(
     let report = report.into_report(kept);
     let name = report.pg_payment_id.clone();
     app.ticketing.payment_callback(trace.caller(Actor::Gateway), report).await?;
-    let step = match app.spans {
-        Some(_) => purchase_of(&app, name).await,
+    let step = match &app.spans {
+        Some(spans) => match spans.remembered(&name, CALLBACK_STEP) {
+            Some(step) => Some(step),
+            None => purchase_of(&app, name).await,
+        },
         None => None,
     };
     Ok((step.map(Extension), Json(Nothing {})))
 }
 
-/// The purchase that a callback was about, for its trace. That it cannot be read does not fail the callback.
+/// The purchase that a callback was about, for its trace, where another node opened the payment. That it cannot be read does not fail the callback.
 async fn purchase_of(app: &App, name: GatewayPaymentId) -> Option<PurchaseStep> {
     let payment = app.ticketing.queries().payment_by_gateway(name).await.ok()??;
     let order = app.ticketing.queries().order(payment.order_id).await.ok()??;
-    PurchaseStep::of("payment.callback", &order)
+    PurchaseStep::of(CALLBACK_STEP, &order)
 }
 
 /// The body of a callback whose signature holds.

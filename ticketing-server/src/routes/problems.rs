@@ -1,6 +1,10 @@
 //! What the reasons of refusals mean: the pages that a problem's `type` leads to.
 
-use axum::{Json, extract::RawPathParams, routing::get};
+use axum::{
+    Json,
+    extract::{RawPathParams, rejection::RawPathParamsRejection},
+    routing::get,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -80,8 +84,9 @@ pub(super) fn router() -> Routes {
     Routes::new().route("/problems/{reason}", get(problem))
 }
 
-async fn problem(params: RawPathParams) -> Result<Json<Value>, ApiError> {
-    let asked = params.iter().next().map(|(_, reason)| reason);
+async fn problem(params: Result<RawPathParams, RawPathParamsRejection>) -> Result<Json<Value>, ApiError> {
+    // What is not UTF-8 is no reason either.
+    let asked = params.as_ref().ok().and_then(|params| params.iter().next()).map(|(_, reason)| reason);
     let found = REASONS.iter().find(|(reason, _)| Some(*reason) == asked);
     let (reason, meaning) = found
         .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "there is no problem of this name"))?;

@@ -1,7 +1,7 @@
 //! The waiting room.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequestParts, State},
     response::IntoResponse,
     routing::{get, post},
@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::{Routes, queue_stream};
 use crate::{
+    capacity::Admission,
     dto::queue::{QueueStatusView, QueueTokenRequest, QueueTokenView, token_required},
     error::ApiError,
-    extract::{Body, Query, Trace, User, caller},
+    extract::{Body, Context, Query, Trace, User, caller},
     state::App,
 };
 
@@ -47,8 +48,15 @@ async fn status(
     Ok(Json(app.ticketing.queue_status(&token, user.id).await?.into()))
 }
 
-async fn stream(State(app): State<App>, user: User, AnyToken(token): AnyToken) -> Result<impl IntoResponse, ApiError> {
-    queue_stream::stream(app, user.id, token).await
+async fn stream(
+    State(app): State<App>,
+    user: User,
+    context: Context,
+    admission: Option<Extension<Admission>>,
+    AnyToken(token): AnyToken,
+) -> Result<impl IntoResponse, ApiError> {
+    let admission = admission.map(|Extension(admission)| admission);
+    queue_stream::stream(app, user.id, token, context.token_ends_at, admission).await
 }
 
 async fn leave(State(app): State<App>, user: User, HeaderToken(token): HeaderToken) -> Result<StatusCode, ApiError> {

@@ -31,32 +31,31 @@ pub(super) async fn seats(
     let wrong = |_| ApiError::invalid_field("since", "the version of a seat list");
     let since = since.map(|text| text.parse::<u64>().map_err(wrong)).transpose()?;
     visible_session(&app, viewer, id).await?;
-    let now = app.clock.now();
-    let kept = app.rendered.seats.of(&app.ticketing, id, now).await?;
-    let mut list = kept.ok_or_else(SessionId::not_found)?;
-    if let Some(since) = since {
-        if since > list.version() {
-            // Another node may have shown what is newer than what is kept here.
-            list = app.rendered.seats.read(&app.ticketing, id, now).await?.ok_or_else(SessionId::not_found)?;
-        }
-        if let Some(changed) = list.since(since) {
-            return Ok(json(serde_json::to_vec(&changed).map_err(ApiError::internal)?.into()));
-        }
+    let kept = app.rendered.seats.of(&app.ticketing, &*app.clock, id, since.unwrap_or(0)).await?;
+    let list = kept.ok_or_else(SessionId::not_found)?;
+    if let Some(changed) = since.and_then(|since| list.since(since)) {
+        return Ok(json(serde_json::to_vec(&changed).map_err(ApiError::internal)?.into()));
     }
-    let etag = HeaderValue::from_str(list.etag()).map_err(ApiError::internal)?;
+    let whole = list.whole().await?;
+    let etag = HeaderValue::from_str(&whole.etag).map_err(ApiError::internal)?;
     let always = [
         (header::ETAG, etag),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (header::VARY, HeaderValue::from_static("accept-encoding")),
     ];
-    if names(&headers, header::IF_NONE_MATCH, |tag| tag == "*" || tag.trim_start_matches("W/") == list.etag()) {
+    if names(&headers, header::IF_NONE_MATCH, |tag| tag == "*" || opaque(tag) == opaque(&whole.etag)) {
         return Ok((StatusCode::NOT_MODIFIED, always).into_response());
     }
     if !takes_gzip(&headers) {
-        return Ok((always, json(list.json())).into_response());
+        return Ok((always, json(whole.json.clone())).into_response());
     }
     let packed = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     Ok((always, [packed], json(list.gzip().await?)).into_response())
+}
+
+/// What tags are compared by where weak ones are as good as strong ones (RFC 9110, 8.8.3.2).
+fn opaque(tag: &str) -> &str {
+    tag.trim_start_matches("W/")
 }
 
 /// Whether one of the header's comma-separated values is as wanted.

@@ -81,7 +81,7 @@ pub const METRICS: &[(Kind, &str, &str, &str)] = &[
         Gauge,
         "ticketing_inventory_remaining",
         "session_id",
-        "What can be held now, of each session on sale; at most 1,000 of them, at most 5 s old.",
+        "What can be held now, of each session on sale that began no more than a week ago; the newest 1,000, at most 5 s old.",
     ),
     (
         Gauge,

@@ -22,8 +22,8 @@ use super::{
     trace::header_value,
 };
 use crate::{
-    capacity::{Admission, Class},
-    error::ApiError,
+    capacity::{Admission, Class, NO_ROUTE, waits_for_body},
+    error::{ApiError, panic_message},
     extract::{Context, Identity, PeerAddress},
     limits::Stage,
     state::App,
@@ -32,8 +32,6 @@ use crate::{
 /// Names a request's trace in its answer.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Stands for the route of what has none.
-const NO_ROUTE: &str = "unmatched";
 
 /// Puts the front around every route of `router`, its fallbacks included.
 pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
@@ -64,8 +62,7 @@ async fn guard(routed: impl Future<Output = Result<Response, Infallible>>) -> Re
         Ok(Ok(response)) => response,
         Err(panic) => {
             metrics::counter!("http_panics_total").increment(1);
-            let message = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let message = panic_message(&*panic);
             ApiError::internal(format_args!("a handler panicked: {message}")).into_response()
         }
     }
@@ -91,7 +88,13 @@ impl Exchange {
         let (trace_id, given) = app.trace_ids.of(headers);
         let span = app.spans.as_ref().map(|spans| spans.begin(trace_id, given));
         Self {
-            context: Context { trace_id, span: span.map(|span| span.context), address, identity: Identity::Anonymous },
+            context: Context {
+                trace_id,
+                span: span.map(|span| span.context),
+                address,
+                identity: Identity::Anonymous,
+                token_ends_at: None,
+            },
             span,
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
@@ -109,7 +112,7 @@ impl Exchange {
             Ok(admission) => admission,
             Err(full) => return Some(full.into_response()),
         };
-        if (request.body().is_end_stream() || self.method.is_safe())
+        if (request.body().is_end_stream() || !waits_for_body(&self.method, self.route()))
             && let Err(full) = admission.enter()
         {
             return Some(full.into_response());
@@ -118,7 +121,7 @@ impl Exchange {
         if app.lifecycle.is_draining() && !self.is_probe() {
             return Some(ApiError::shutting_down().into_response());
         }
-        self.context.identity = identity(app, request.headers());
+        (self.context.identity, self.context.token_ends_at) = identity(app, request.headers());
         let refused = self.refuse(app, request);
         request.extensions_mut().insert(self.context);
         request.extensions_mut().insert(admission);
@@ -138,9 +141,9 @@ impl Exchange {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
     }
 
-    /// What a probe asks for costs next to nothing, and it may ask at any rate.
+    /// What a probe asks for costs next to nothing, and it may ask at any rate; metrics have little room instead.
     fn is_probe(&self) -> bool {
-        Class::of(&self.method, self.route()) == Class::Probe
+        matches!(Class::of(&self.method, self.route()), Class::Probe | Class::Metrics)
     }
 
     fn end(self, app: &App, mut response: Response) -> Response {
@@ -185,8 +188,8 @@ impl Exchange {
         }
     }
 
-    /// One line per request. Reads that went well are many and say little, and so do those that there was
-    /// no room for, of which the log is told how many: level debug.
+    /// One line per request. Reads that went well are many and say little, and so do those that the server was
+    /// too busy for, of which the log and the metrics tell how many, or was about to leave: level debug.
     fn log(&self, route: &str, status: StatusCode, problem: Option<&ApiError>, latency: Duration) {
         let outcome = problem.map_or("ok", ApiError::reason);
         let user_id = self.user().map(tracing::field::display);
@@ -206,7 +209,7 @@ impl Exchange {
                 )
             };
         }
-        if self.admission.is_none() {
+        if matches!(outcome, "overloaded" | "shutting_down") {
             line!(debug);
         } else if status.is_server_error() {
             line!(error);
@@ -226,9 +229,13 @@ impl std::fmt::Display for Shown {
     }
 }
 
-fn identity(app: &App, headers: &HeaderMap) -> Identity {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Identity::Anonymous };
-    bearer(value).and_then(|token| app.tokens.verify(token)).map_or(Identity::Invalid, Identity::User)
+/// Who asks, and until when a token says so.
+fn identity(app: &App, headers: &HeaderMap) -> (Identity, Option<Timestamp>) {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return (Identity::Anonymous, None) };
+    match bearer(value).and_then(|token| app.tokens.verify_until(token)) {
+        Some((user, until)) => (Identity::User(user), Some(until)),
+        None => (Identity::Invalid, None),
+    }
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {

@@ -16,11 +16,13 @@ use opentelemetry::{
     trace::{Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use quick_cache::sync::Cache;
 use ticketing_core::{
     audit::TraceContext,
     clock::Timestamp,
     ids::{OrderId, UserId},
     order::Order,
+    payment::GatewayPaymentId,
 };
 
 use super::{otlp, trace::mix};
@@ -33,7 +35,12 @@ pub struct Spans {
     scope: InstrumentationScope,
     sample_percent: u32,
     next: AtomicU64,
+    /// Purchases whose checkout was here, by the gateway's name: their callbacks need not look them up.
+    purchases: Cache<GatewayPaymentId, PurchaseStep>,
 }
+
+/// Purchases that are remembered: so many as may wait for their callbacks at once.
+const PURCHASES_MAX: usize = 10_000;
 
 /// The span of a request that is under way.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +90,13 @@ impl Spans {
         let processor = otlp::start(endpoint, &config.service_name)
             .map_err(|error| ConfigError::invalid("tracing.otlp_endpoint", &error))?;
         let scope = InstrumentationScope::builder("ticketing-server").with_version(env!("CARGO_PKG_VERSION")).build();
-        Ok(Some(Self { processor, scope, sample_percent: config.sample_percent, next: AtomicU64::new(seed) }))
+        Ok(Some(Self {
+            processor,
+            scope,
+            sample_percent: config.sample_percent,
+            next: AtomicU64::new(seed),
+            purchases: Cache::new(PURCHASES_MAX),
+        }))
     }
 
     /// Begins the span of a request in trace `trace_id`. `given` is the caller's own span.
@@ -95,6 +108,16 @@ impl Spans {
         };
         let context = TraceContext { trace_id, span_id: self.span_id(), sampled };
         RequestSpan { context, parent: given.map(|given| given.span_id) }
+    }
+
+    /// Remembers the purchase that `step` belongs to, for callbacks about the payment `name`.
+    pub(crate) fn remember(&self, name: GatewayPaymentId, step: PurchaseStep) {
+        self.purchases.insert(name, step);
+    }
+
+    /// The step `step` of the purchase that the payment `name` is of, if it is remembered.
+    pub(crate) fn remembered(&self, name: &GatewayPaymentId, step: &'static str) -> Option<PurchaseStep> {
+        self.purchases.get(name).map(|purchase| PurchaseStep { name: step, ..purchase })
     }
 
     /// Ends a request's span, and that of the step of a purchase that it was.

@@ -12,7 +12,7 @@ pub use self::visitor::Visitor;
 use crate::process::{self, Answer, Server, assert_sound, call};
 
 /// How long a condition may take to come true.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Server processes with one database of their own.
 pub struct Fleet {

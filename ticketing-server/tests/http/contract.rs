@@ -6,17 +6,17 @@ use std::{
 };
 
 use jsonschema::Validator;
-use reqwest::Url;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use ticketing_server::openapi;
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, &'static Validator>>> = LazyLock::new(Mutex::default);
 
-/// Holds one answer against the document: its status is one that an operation of its path has, and its body
-/// is as that operation says. What the router itself answers, to an address or a method that it does not
-/// know, is in no operation.
+/// Holds one answer against the document: its status is one that the operation of its path and method has, and
+/// its body is as that operation says. What the router itself answers, to an address or a method that it does
+/// not know, is in no operation.
 #[track_caller]
-pub fn check(url: &Url, status: u16, kind: &str, body: &str) {
+pub fn check(method: &Method, url: &Url, status: u16, kind: &str, body: &str) {
     let Some(path) = openapi::path_of(url.path()) else {
         // One that a test serves beside the server's own.
         let added = url.path() == "/broken";
@@ -26,15 +26,11 @@ pub fn check(url: &Url, status: u16, kind: &str, body: &str) {
     if status == 405 || (status == 400 && !kind.contains("json")) {
         return;
     }
-    let operations = openapi::document()["paths"][path].as_object().unwrap();
-    let mut why = Vec::new();
-    for (method, operation) in operations {
-        match fits(path, method, operation, status, kind, body) {
-            Ok(()) => return,
-            Err(error) => why.push(format!("{method}: {error}")),
-        }
+    let method = if method == Method::HEAD { Method::GET } else { method.clone() }.as_str().to_lowercase();
+    let operation = &openapi::document()["paths"][path][&method];
+    if let Err(error) = fits(path, &method, operation, status, kind, body) {
+        panic!("{method} {url} was answered {status} {kind} {body}, which {path} does not say: {error}");
     }
-    panic!("{url} was answered {status} {kind} {body}, which {path} does not say: {why:?}");
 }
 
 fn fits(path: &str, method: &str, operation: &Value, status: u16, kind: &str, body: &str) -> Result<(), String> {

@@ -12,12 +12,13 @@ use tokio::{
 };
 
 use crate::{
+    client::RequestBuilder,
     server::{TestServer, expect, header},
     store::Store,
 };
 
 /// Longer than the server waits for a slow client.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn post_text(server: &TestServer, body: &str) -> reqwest::Response {
     let request = server.post("/api/auth/login").header("content-type", "application/json");
@@ -176,7 +177,7 @@ pub async fn probes_and_callbacks_are_answered_however_often_their_address_asks(
         config.limits.requests_per_address_per_second = 1;
     })
     .await;
-    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status();
+    let status = async |request: RequestBuilder| request.send().await.unwrap().status();
     let limited = async { while status(server.get("/api/events")).await != StatusCode::TOO_MANY_REQUESTS {} };
     timeout(PATIENCE, limited).await.expect("the address is limited elsewhere");
     for _ in 0..20 {

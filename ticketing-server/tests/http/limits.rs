@@ -78,6 +78,8 @@ pub async fn a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything
     let shop = Shop::open_with(store, |config| config.concurrency.hold_max = 1).await;
     let session = shop.session(1_000, json!({ "queue": { "mode": "OFF" } })).await;
     let buyers = join_all((0..100).map(|_| shop.buyer())).await;
+    let log = Log::default();
+    let logging = log.start();
     let rush = join_all(buyers.iter().map(|buyer| {
         let body = json!({ "sessionId": session, "quantity": 1 });
         buyer.hold_with("key", body)
@@ -92,6 +94,10 @@ pub async fn a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything
         answers.into_iter().partition(|answer| answer.status == StatusCode::CREATED);
     assert!(!held.is_empty() && !refused.is_empty(), "{} held, {} refused", held.len(), refused.len());
     refused.into_iter().for_each(|answer| _ = answer.refused(503, "overloaded"));
+    drop(logging);
+    // Whoever floods the server does not flood its log.
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line["outcome"] == "overloaded").collect();
+    assert!(lines.is_empty(), "{lines:?}");
     let metrics = shop.server.get("/metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"http_requests_shed_total{class="hold"}"#), "{metrics}");
     shop.verify().await;
@@ -121,6 +127,32 @@ pub async fn whoever_sends_a_hold_slowly_takes_nobodys_place(store: &Store) {
     drop(slow);
 }
 
+/// Requests that say they are going to send a body that nobody reads.
+pub async fn whoever_announces_a_body_that_nobody_reads_has_a_place_all_the_same(store: &Store) {
+    let shop = Shop::open_with(store, |config| config.concurrency.checkout_max = 1).await;
+    let session = shop.session(5, json!({ "queue": { "mode": "OFF" } })).await;
+    let buyer = shop.buyer().await;
+    let hold = buyer.hold_with("key", json!({ "sessionId": session, "quantity": 1 })).await.expect(201).text("holdId");
+    let address = shop.server.url.strip_prefix("http://").unwrap().to_owned();
+    let ask = async || {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "DELETE /api/reservations/hold/{hold} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             connection: close\r\ncontent-length: 1\r\n\r\n",
+            buyer.access_token()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer[9..12].to_owned()
+    };
+    let answers = join_all((0..50).map(|_| ask())).await;
+    assert!(answers.iter().all(|status| ["204", "503"].contains(&status.as_str())), "{answers:?}");
+    for status in ["204", "503"] {
+        assert!(answers.iter().any(|answer| answer == status), "no {status}: {answers:?}");
+    }
+}
+
 pub async fn a_handler_that_panics_is_answered_500_and_the_server_lives(store: &Store) {
     let server = TestServer::start(store).await;
     let routes = Router::new()
@@ -132,11 +164,7 @@ pub async fn a_handler_that_panics_is_answered_500_and_the_server_lives(store: &
     let running = tokio::spawn(axum::serve(listener, routes).into_future());
 
     let log = Log::default();
-    let subscriber = {
-        let log = log.clone();
-        tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || log.clone()).finish()
-    };
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let _logging = log.start();
     for _ in 0..3 {
         let response = crate::server::client().get(format!("{url}/broken")).send().await.unwrap();
         let trace_id = header(&response, "x-trace-id");
@@ -188,6 +216,13 @@ pub async fn links_that_leave_the_server_start_with_its_public_address(store: &S
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Has it tell what this thread logs, at the usual level.
+    fn start(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || log.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
     fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -56,6 +56,19 @@ pub async fn a_lost_answer_is_given_again(store: &Store) {
     server.refresh(&next[0]).await.expect(200);
 }
 
+pub async fn refreshing_has_a_limit_of_its_own_and_takes_nothing_from_logging_in(store: &Store) {
+    let server = TestServer::with(store, |config| {
+        config.limits.login_per_address_per_minute = 2;
+        config.limits.refresh_per_address_per_minute = 2;
+    })
+    .await;
+    let first = token(&server.signed_in().await);
+    let second = token(&server.refresh(&first).await.expect(200).body);
+    let third = token(&server.refresh(&second).await.expect(200).body);
+    server.refresh(&third).await.refused(429, "rate_limited");
+    expect(server.login("kim@example.com", PASSWORD).await, StatusCode::OK).await;
+}
+
 pub async fn a_token_used_again_ends_its_whole_family(store: &Store) {
     let server = TestServer::start(store).await;
     let first = token(&server.signed_in().await);

@@ -7,6 +7,7 @@ mod administration;
 mod authentication;
 mod catalogue;
 mod checkin;
+mod client;
 mod contract;
 mod conventions;
 mod gateway;
@@ -56,6 +57,7 @@ macro_rules! every_case {
             logins {
                 a_refresh_token_brings_new_tokens_and_is_used_up
                 a_lost_answer_is_given_again
+                refreshing_has_a_limit_of_its_own_and_takes_nothing_from_logging_in
                 a_token_used_again_ends_its_whole_family
                 a_log_in_ends_with_its_owners_log_out
                 a_token_of_nobody_is_refused_as_any_other
@@ -85,6 +87,9 @@ macro_rules! every_case {
                 a_stream_tells_where_a_place_stands_on_every_change
                 those_who_wait_are_told_when_it_is_sold_out_and_when_it_is_not_any_more
                 a_stream_is_refused_as_the_status_is
+                a_users_newest_streams_go_on_and_the_oldest_ends
+                beyond_so_many_streams_the_next_is_told_to_come_back
+                a_stream_ends_with_its_access_token
                 a_stream_ends_with_the_server
             }
             catalogue {
@@ -203,6 +208,7 @@ macro_rules! every_case {
                 signing_up_with_one_address_has_a_limit_wherever_it_is_tried_from
                 a_rush_for_holds_is_refused_at_once_and_takes_no_room_from_anything_else
                 whoever_sends_a_hold_slowly_takes_nobodys_place
+                whoever_announces_a_body_that_nobody_reads_has_a_place_all_the_same
                 a_handler_that_panics_is_answered_500_and_the_server_lives
                 the_password_policy_is_the_configured_one
                 links_that_leave_the_server_start_with_its_public_address

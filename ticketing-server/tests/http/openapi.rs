@@ -148,5 +148,7 @@ pub async fn the_document_its_pages_and_its_reasons_are_served_and_load_nothing_
         let page = Answer::read(server.get(&format!("/problems/{reason}")).send().await.unwrap()).await.expect(200);
         assert!(!page.text("meaning").is_empty());
     }
-    Answer::read(server.get("/docs/none.js").send().await.unwrap()).await.refused(404, "route_not_found");
+    for none in ["/docs/%ff", "/problems/%ff", "/docs/none.js"] {
+        Answer::read(server.get(none).send().await.unwrap()).await.refused(404, "route_not_found");
+    }
 }

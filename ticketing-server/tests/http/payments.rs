@@ -13,7 +13,7 @@ use ticketing_server::gateway::signature::SigningSecret;
 
 use crate::{
     server::WEBHOOK_SECRET,
-    shop::{Answer, Buyer, PRICE, Shop, clock, eventually},
+    shop::{Answer, BRIEF, Buyer, PRICE, Shop, clock, eventually},
     store::Store,
 };
 
@@ -207,7 +207,7 @@ pub async fn a_decline_frees_the_stock_at_once_and_a_later_capture_is_given_back
 
 pub async fn a_late_capture_takes_its_stock_again_while_it_is_free(store: &Store) {
     let shop = Shop::open(store).await;
-    let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
+    let session = shop.session(1, json!({"holdTtlSeconds": BRIEF})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, quantity(1)).await;
     let hold = buyer.get(&format!("/api/payments/{}", checkout.text("paymentId"))).await.text("holdId");
@@ -221,7 +221,7 @@ pub async fn a_late_capture_takes_its_stock_again_while_it_is_free(store: &Store
 
 pub async fn a_late_capture_whose_stock_is_gone_is_given_back_in_full(store: &Store) {
     let shop = Shop::open(store).await;
-    let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
+    let session = shop.session(1, json!({"holdTtlSeconds": BRIEF})).await;
     let (late, quick) = (shop.buyer().await, shop.buyer().await);
     let checkout = late.checkout(&session, quantity(1)).await;
     let hold = late.get(&format!("/api/payments/{}", checkout.text("paymentId"))).await.text("holdId");

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    shop::{Answer, Buyer, Shop, eventually},
+    shop::{Answer, BRIEF, Buyer, Shop, eventually},
     store::Store,
 };
 
 /// How long the next event may take.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The events of one stream.
 struct Events {
@@ -134,6 +134,58 @@ pub async fn a_stream_is_refused_as_the_status_is(store: &Store) {
     other.get(&format!("/api/queue/stream?token={token}")).await.refused(404, "queue_token_not_found");
     let nobody = shop.server.get(&format!("/api/queue/stream?token={token}")).send().await.unwrap();
     Answer::read(nobody).await.refused(401, "token_required");
+}
+
+pub async fn a_users_newest_streams_go_on_and_the_oldest_ends(store: &Store) {
+    let shop = Shop::open(store).await;
+    let session = shop.session(5, json!({})).await;
+    let buyer = shop.buyer().await;
+    let token = buyer.token(&session).await;
+    let mut oldest = Events::open(&buyer, &token).await;
+    oldest.next().await.unwrap().status();
+    let mut newer = Vec::new();
+    for _ in 0..3 {
+        let mut events = Events::open(&buyer, &token).await;
+        events.next().await.unwrap().status();
+        newer.push(events);
+    }
+    assert_eq!(oldest.next().await, Some(Event { name: Some("end".to_owned()), data: "replaced".to_owned() }));
+    assert_eq!(oldest.next().await, None);
+    let leave = ("queue-token", token.as_str());
+    buyer.with_header("DELETE", "/api/queue/token", leave, None).await.expect(204);
+    for events in &mut newer {
+        assert_eq!(events.next().await.unwrap().data, "queue_token_not_found");
+    }
+}
+
+pub async fn beyond_so_many_streams_the_next_is_told_to_come_back(store: &Store) {
+    let shop = Shop::open_with(store, |config| config.concurrency.stream_max = 1).await;
+    let session = shop.session(5, json!({})).await;
+    let (first, second) = (shop.buyer().await, shop.buyer().await);
+    let (first_token, second_token) = (first.token(&session).await, second.token(&session).await);
+    let mut events = Events::open(&first, &first_token).await;
+    events.next().await.unwrap().status();
+    let stream = format!("/api/queue/stream?token={second_token}");
+    second.get(&stream).await.refused(503, "overloaded");
+    second.get(&format!("/api/queue/status?token={second_token}")).await.expect(200);
+    drop(events);
+    eventually("there is room again", || async {
+        let answer = second.request("GET", &stream).send().await.unwrap();
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+}
+
+pub async fn a_stream_ends_with_its_access_token(store: &Store) {
+    let shop = Shop::open_with(store, |config| config.auth.access_ttl_seconds = BRIEF).await;
+    let session = shop.session(5, json!({})).await;
+    let buyer = shop.buyer().await;
+    let token = buyer.token(&session).await;
+    let mut events = Events::open(&buyer, &token).await;
+    events.next().await.unwrap().status();
+    assert_eq!(events.next().await, None);
+    let expired = || async { (buyer.get("/api/me").await.status == 401).then_some(()) };
+    eventually("the token has expired", expired).await;
 }
 
 pub async fn a_stream_ends_with_the_server(store: &Store) {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Longer than a stopped server's last task needs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn the_first_administrator_is_made_once_and_never_overwritten(store: &Store) {
     let start = |password: &'static str| {

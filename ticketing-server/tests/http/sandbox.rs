@@ -1,9 +1,9 @@
 //! The sandbox's payment page, as a browser sees it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    shop::{Answer, Shop, eventually},
+    shop::{Answer, BRIEF, Shop, eventually},
     store::Store,
 };
 
@@ -62,7 +62,7 @@ pub async fn a_buyer_declines_and_the_stock_is_free_at_once(store: &Store) {
 
 pub async fn nothing_is_charged_once_the_time_to_pay_is_over(store: &Store) {
     let shop = Shop::open(store).await;
-    let session = shop.session(1, json!({"holdTtlSeconds": 1})).await;
+    let session = shop.session(1, json!({"holdTtlSeconds": BRIEF})).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"quantity": 1})).await;
     let url = checkout.text("paymentSessionUrl");
@@ -92,8 +92,12 @@ pub async fn the_sandbox_knows_only_its_own_payments_and_two_decisions(store: &S
 
 /// What the page lets a buyer play, and how the payment ends.
 async fn played(store: &Store, decision: &str, expected: &str, tickets: usize) {
+    played_in_time(store, json!({}), decision, expected, tickets).await;
+}
+
+async fn played_in_time(store: &Store, time: Value, decision: &str, expected: &str, tickets: usize) {
     let shop = Shop::open(store).await;
-    let session = shop.session(5, json!({"holdTtlSeconds": 3})).await;
+    let session = shop.session(5, time).await;
     let buyer = shop.buyer().await;
     let checkout = buyer.checkout(&session, json!({"quantity": 2})).await;
     press(&shop, &checkout.text("paymentSessionUrl"), decision).await;
@@ -114,7 +118,7 @@ pub async fn a_payment_that_is_told_twice_is_one(store: &Store) {
 }
 
 pub async fn a_payment_told_when_its_hold_is_over_takes_the_stock_again(store: &Store) {
-    played(store, "pay_late", "SUCCEEDED", 2).await;
+    played_in_time(store, json!({"holdTtlSeconds": BRIEF}), "pay_late", "SUCCEEDED", 2).await;
 }
 
 pub async fn an_old_decline_behind_a_payment_changes_nothing(store: &Store) {

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::{
-    shop::{Answer, Shop, eventually},
+    shop::{Answer, BRIEF, Shop, eventually},
     store::Store,
 };
 
@@ -36,7 +36,9 @@ pub async fn a_list_that_has_not_changed_is_not_sent_again(store: &Store) {
     let first = shop.seat_list(&session, "", &[]).await;
     let tag = first.headers()["etag"].to_str().unwrap().to_owned();
     assert!(first.headers()["vary"].to_str().unwrap().to_ascii_lowercase().contains("accept-encoding"));
-    for header in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+    // Packed and not, the bytes differ: what names both is weak.
+    let strong = tag.strip_prefix("W/").expect("a weak tag");
+    for header in [tag.clone(), strong.to_owned(), format!("\"other\", {tag}"), "*".to_owned()] {
         let again = shop.seat_list(&session, "", &[("if-none-match", &header)]).await;
         assert_eq!((again.status().as_u16(), again.headers()["etag"].to_str().unwrap()), (304, tag.as_str()));
         assert_eq!(again.bytes().await.unwrap().len(), 0);
@@ -74,7 +76,7 @@ pub async fn a_list_is_compressed_for_those_who_take_it_so(store: &Store) {
 
 pub async fn since_a_version_only_what_has_changed_is_told(store: &Store) {
     let shop = Shop::open(store).await;
-    let session = shop.seated(5, json!({"holdTtlSeconds": 2})).await;
+    let session = shop.seated(5, json!({"holdTtlSeconds": BRIEF})).await;
     let all = shop.seats(&session, "").await;
     let version = all["version"].as_u64().unwrap();
     let nothing = shop.seats(&session, &format!("?since={version}")).await;

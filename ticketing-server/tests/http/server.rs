@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use ticketing_core::{
     audit::{Actor, Caller},
@@ -22,7 +22,10 @@ use ticketing_server::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::store::Store;
+use crate::{
+    client::{self, Client, RequestBuilder},
+    store::Store,
+};
 
 /// The sandbox gateway's signing secret of every test server.
 pub const WEBHOOK_SECRET: &str = "a webhook secret of more than 32 bytes";
@@ -204,8 +207,9 @@ impl TestServer {
 /// The JSON of an answer that has the status it should have.
 pub async fn expect(response: Response, status: StatusCode) -> Value {
     let (found, url, kind) = (response.status(), response.url().clone(), header(&response, "content-type"));
+    let method = client::method(&response);
     let text = response.text().await.unwrap();
-    crate::contract::check(&url, found.as_u16(), &kind, &text);
+    crate::contract::check(&method, &url, found.as_u16(), &kind, &text);
     assert_eq!(found, status, "{url}: {text}");
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
@@ -222,5 +226,5 @@ pub fn client() -> Client {
         // A server that hands over spans has installed the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     });
-    Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    Client(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap())
 }

@@ -39,7 +39,7 @@ pub const WEBHOOK_SECRET: &str = "a webhook secret of more than 32 bytes";
 /// The audit key of every node.
 pub const AUDIT_KEY: &str = "an audit key of more than thirty-two bytes";
 /// How long a condition may take to come true.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Nodes over one store.
 pub struct Nodes<'a> {

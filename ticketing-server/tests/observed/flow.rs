@@ -1,6 +1,6 @@
 //! Everything that a shop does, and much of what it refuses.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -243,8 +243,12 @@ impl Shop {
     /// Asks until a payment stands so.
     async fn settled(&self, purchase: &Purchase, status: &str) {
         let path = format!("/api/payments/{}", purchase.payment.text("paymentId"));
-        let settled = async { while self.get(&path, &purchase.token, 200).await.text("status") != status {} };
-        tokio::time::timeout(std::time::Duration::from_secs(30), settled).await.expect("a payment is settled");
+        let settled = async {
+            while self.get(&path, &purchase.token, 200).await.text("status") != status {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), settled).await.expect("a payment is settled");
     }
 
     /// Tickets: shown, let in, refused.

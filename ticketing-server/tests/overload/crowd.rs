@@ -89,6 +89,14 @@ struct Caller {
     told: Notify,
 }
 
+impl Caller {
+    /// Has it ask, from now on.
+    fn ask(&self, request: Vec<u8>) {
+        *self.next.borrow_mut() = Some((Instant::now(), request));
+        self.told.notify_one();
+    }
+}
+
 impl Crowd {
     /// Opens so many connections.
     pub async fn gather(address: SocketAddr, connections: usize) -> Self {
@@ -124,8 +132,7 @@ impl Crowd {
                 let caller = self.idle.borrow_mut().pop();
                 match (caller, ask()) {
                     (Some(caller), Some(request)) => {
-                        *caller.next.borrow_mut() = Some((Instant::now(), request));
-                        caller.told.notify_one();
+                        caller.ask(request);
                     }
                     (caller, request) => {
                         self.idle.borrow_mut().extend(caller);
@@ -137,6 +144,24 @@ impl Crowd {
             if now == lasting {
                 break;
             }
+        }
+        self.settle().await;
+        Tally { due: sent, ..self.tally.borrow().clone() }
+    }
+
+    /// Everybody asks again as soon as they are answered, for `lasting`: as many wait at once as there are
+    /// connections.
+    pub async fn rush(&self, lasting: Duration, ask: impl Fn() -> Vec<u8>) -> Tally {
+        *self.tally.borrow_mut() = Tally::default();
+        let begun = Instant::now();
+        let mut every = interval(TICK);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sent = 0;
+        while begun.elapsed() < lasting {
+            every.tick().await;
+            let idle = self.idle.take();
+            sent += idle.len();
+            idle.iter().for_each(|caller| caller.ask(ask()));
         }
         self.settle().await;
         Tally { due: sent, ..self.tally.borrow().clone() }

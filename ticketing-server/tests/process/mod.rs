@@ -186,7 +186,7 @@ pub async fn exchange(address: SocketAddr, request: &str) -> Option<Answer> {
         stream.read_to_end(&mut answer).await.ok()?;
         read(&answer)
     };
-    tokio::time::timeout(Duration::from_secs(20), talk).await.ok()?
+    tokio::time::timeout(Duration::from_secs(60), talk).await.ok()?
 }
 
 /// Reads a whole answer; `None` when its end is missing.

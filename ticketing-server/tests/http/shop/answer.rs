@@ -14,8 +14,9 @@ impl Answer {
     pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let (url, kind) = (response.url().clone(), crate::server::header(&response, "content-type"));
+        let method = crate::client::method(&response);
         let text = response.text().await.unwrap();
-        crate::contract::check(&url, status.as_u16(), &kind, &text);
+        crate::contract::check(&method, &url, status.as_u16(), &kind, &text);
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Self { status, headers, body }
     }

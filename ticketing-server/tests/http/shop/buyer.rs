@@ -6,19 +6,22 @@ use std::sync::{
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::server::Person;
+use crate::{
+    client::{Client, RequestBuilder},
+    server::Person,
+};
 
 /// Somebody who buys.
 #[derive(Clone)]
 pub struct Buyer {
-    http: reqwest::Client,
+    http: Client,
     base: String,
     person: Person,
     keys: Arc<AtomicUsize>,
 }
 
 impl Buyer {
-    pub(super) fn new(http: reqwest::Client, base: String, person: Person) -> Self {
+    pub(super) fn new(http: Client, base: String, person: Person) -> Self {
         Self { http, base, person, keys: Arc::default() }
     }
 
@@ -27,7 +30,11 @@ impl Buyer {
         Self { base, ..self.clone() }
     }
 
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub fn access_token(&self) -> &str {
+        &self.person.token
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.base);
         self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.token)
     }

@@ -20,12 +20,17 @@ pub use self::{
     buyer::{Buyer, hold_body},
 };
 use crate::{
+    client::Client,
     server::{Person, TestServer, WEBHOOK_SECRET, client},
     store::Store,
 };
 
 /// How long a condition may take to come true.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The life of a hold that is to end while somebody waits for it, in seconds: long enough for a busy machine
+/// to do before its end what belongs there.
+pub const BRIEF: u32 = 10;
 
 /// The price of everything unless said otherwise, in won.
 pub const PRICE: i64 = 55_000;
@@ -33,7 +38,7 @@ pub const PRICE: i64 = 55_000;
 /// A running server with an administrator and one published event.
 pub struct Shop {
     pub server: TestServer,
-    pub http: reqwest::Client,
+    pub http: Client,
     admin: Person,
     event: String,
 }
