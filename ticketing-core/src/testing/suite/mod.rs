@@ -295,6 +295,9 @@ macro_rules! conformance {
                 who_comes_ahead_of_the_sale_is_admitted_in_order_once_it_opens
                 nobody_is_admitted_and_nobody_loses_a_place_while_a_sale_is_paused
                 a_line_that_is_cleared_is_sent_away_and_may_come_back
+                who_was_sent_away_is_never_counted_as_admitted
+                who_was_sent_away_holds_nothing_where_windows_never_end
+                a_line_of_many_steps_is_sent_away_to_its_end
                 a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
                 a_rate_counts_from_when_it_is_set
                 a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away

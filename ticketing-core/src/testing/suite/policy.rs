@@ -1,5 +1,7 @@
 //! The waiting room's policy: ahead of the sale, changed while people wait, and cleared.
 
+use futures_util::future::join_all;
+
 use crate::{
     command::{HoldRefusal, QueueRefusal, SessionPatch},
     engine::{QueueState, QueueStatusRefusal},
@@ -9,7 +11,7 @@ use crate::{
         Harness,
         harness::{ALICE, BOB, CAROL, OPERATOR, buyer},
     },
-    waiting_room::{QueueMode, QueuePolicy},
+    waiting_room::{QueueMode, QueuePolicy, admission::PLACES_PER_STEP},
 };
 
 fn one() -> QueuePolicy {
@@ -108,6 +110,57 @@ pub async fn a_line_that_is_cleared_is_sent_away_and_may_come_back(h: Harness) {
     h.tick().await;
     assert_eq!(state(&h, line[2].0, &again.token).await, (QueueState::Allowed, 0));
     assert_eq!(h.status(line[1].0, &line[1].1).await, Err(QueueStatusRefusal::Expired), "nobody comes back unasked");
+}
+
+pub async fn who_was_sent_away_is_never_counted_as_admitted(h: Harness) {
+    h.queue_session(100, one()).await;
+    let line = line(&h, 4).await;
+    h.tick().await;
+    h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap();
+    let (alice, bob) = (h.token(ALICE).await, h.token(BOB).await);
+    h.leave(line[0].0, &line[0].1).await.unwrap();
+    for _ in 0..3 {
+        h.tick().await;
+        h.advance(1);
+    }
+    assert_eq!(state(&h, ALICE, &alice).await, (QueueState::Allowed, 0));
+    assert_eq!(state(&h, BOB, &bob).await, (QueueState::Waiting, 1), "one visitor at a time");
+
+    // Nor when they give up what they do not have any more, or come back.
+    h.leave(line[1].0, &line[1].1).await.unwrap();
+    let again = h.join(line[2].0).await.unwrap();
+    assert_eq!((again.existing, again.position), (false, 2));
+    h.tick().await;
+    assert_eq!(state(&h, BOB, &bob).await, (QueueState::Waiting, 1));
+    let stats = h.engine.session_stats(h.session_id()).await.unwrap().unwrap();
+    assert_eq!((stats.active, stats.waiting), (1, 2));
+}
+
+pub async fn who_was_sent_away_holds_nothing_where_windows_never_end(h: Harness) {
+    h.queue_session(100, QueuePolicy { admit_ttl_seconds: None, ..one() }).await;
+    let line = line(&h, 3).await;
+    h.tick().await;
+    h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap();
+    let alice = h.token(ALICE).await;
+    h.leave(line[0].0, &line[0].1).await.unwrap();
+    h.tick().await;
+    assert_eq!(state(&h, ALICE, &alice).await, (QueueState::Allowed, 0));
+    for (user, token) in &line[1..] {
+        assert_eq!(h.status(*user, token).await, Err(QueueStatusRefusal::Expired));
+        assert_eq!(h.hold_with(*user, "k", 1, token).await, Err(HoldRefusal::TokenExpired));
+        assert!(!h.join(*user).await.unwrap().existing, "there is no place to find again");
+    }
+}
+
+pub async fn a_line_of_many_steps_is_sent_away_to_its_end(h: Harness) {
+    h.queue_session(100, one()).await;
+    let len = PLACES_PER_STEP + 10;
+    let joined = join_all((0..len).map(|n| h.join(buyer(n)))).await;
+    assert!(joined.iter().all(Result::is_ok));
+    assert_eq!(h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap(), u64::from(len));
+    let stats = h.engine.session_stats(h.session_id()).await.unwrap().unwrap();
+    assert_eq!((stats.active, stats.waiting), (0, 0));
+    assert_eq!(h.join(ALICE).await.unwrap().position, 1);
 }
 
 pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h: Harness) {
