@@ -271,10 +271,14 @@ fn check_policy(policy: &QueuePolicy) -> Verdict<(), CatalogueRefusal> {
     if let Some((field, _)) = at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
         return invalid(field, "at least 1, or null for no limit");
     }
-    let ttls = [("queue.waitTtlSeconds", policy.wait_ttl_seconds), ("queue.admitTtlSeconds", policy.admit_ttl_seconds)];
-    let bad = |ttl: Option<u32>| ttl.is_some_and(|ttl| !(1..=QueuePolicy::TTL_SECONDS_MAX).contains(&ttl));
-    match ttls.into_iter().find(|(_, ttl)| bad(*ttl)) {
-        Some((field, _)) => invalid(field, format!("1 to {}, or null for no limit", QueuePolicy::TTL_SECONDS_MAX)),
+    let spans = [
+        ("queue.waitTtlSeconds", policy.wait_ttl_seconds, "no limit"),
+        ("queue.admitTtlSeconds", policy.admit_ttl_seconds, "no limit"),
+        ("queue.preQueueSeconds", policy.pre_queue_seconds, "none"),
+    ];
+    let bad = |span: Option<u32>| span.is_some_and(|span| !(1..=QueuePolicy::TTL_SECONDS_MAX).contains(&span));
+    match spans.into_iter().find(|(_, span, _)| bad(*span)) {
+        Some((field, _, null)) => invalid(field, format!("1 to {}, or null for {null}", QueuePolicy::TTL_SECONDS_MAX)),
         None => Ok(()),
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
         admission::give_up(&mut room, &place);
         context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
     }
-    let place = admission::join(&mut room, &policy, command.user_id, session.sale_at(at) == SaleStatus::Open, at);
+    let on_sale = session.sale_at(at) == SaleStatus::Open;
+    let place = admission::join(&mut room, &policy, command.user_id, on_sale, session.wait_begins(at));
     context.snapshot.add_place(place);
     context.snapshot.rooms.put(room.clone());
     Ok(Joined { place, room, policy, existing: false, at })

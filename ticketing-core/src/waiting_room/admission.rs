@@ -9,13 +9,13 @@ use crate::{
 pub const PLACES_PER_STEP: u32 = 4_096;
 
 /// A new place at the end of `room`'s line, admitted at once if the policy lets everyone in and
-/// nobody waits, and the session is `on_sale`.
+/// nobody waits, and the session is `on_sale`. Its time counts from `from`.
 pub fn join(
     room: &mut Room,
     policy: &QueuePolicy,
     user_id: crate::ids::UserId,
     on_sale: bool,
-    now: Timestamp,
+    from: Timestamp,
 ) -> Place {
     let number = room.next;
     room.next += 1;
@@ -26,7 +26,7 @@ pub fn join(
     } else {
         room.waiting += 1;
     }
-    Place { session_id: room.session_id, number, user_id, issued_at: now, admitted_at_once, state: PlaceState::In }
+    Place { session_id: room.session_id, number, user_id, issued_at: from, admitted_at_once, state: PlaceState::In }
 }
 
 /// Takes a place out of the counts: its owner left, bought, or took a newer one.

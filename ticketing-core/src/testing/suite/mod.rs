@@ -298,6 +298,7 @@ macro_rules! conformance {
                 who_was_sent_away_is_never_counted_as_admitted
                 who_was_sent_away_holds_nothing_where_windows_never_end
                 a_line_of_many_steps_is_sent_away_to_its_end
+                a_wait_ahead_of_the_sale_counts_from_its_opening
                 a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
                 a_rate_counts_from_when_it_is_set
                 a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away

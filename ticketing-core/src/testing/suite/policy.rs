@@ -163,6 +163,28 @@ pub async fn a_line_of_many_steps_is_sent_away_to_its_end(h: Harness) {
     assert_eq!(h.join(ALICE).await.unwrap().position, 1);
 }
 
+pub async fn a_wait_ahead_of_the_sale_counts_from_its_opening(h: Harness) {
+    let opens = h.now().plus_seconds(1_000);
+    h.session_with(|new| {
+        new.queue = QueuePolicy { pre_queue_seconds: Some(1_000), wait_ttl_seconds: Some(60), ..one() };
+        new.sales_open_at = Some(opens);
+    })
+    .await;
+    h.token(ALICE).await;
+    let bob = h.join(BOB).await.unwrap();
+    assert_eq!(bob.expires_at, Some(opens.plus_seconds(60)));
+    h.advance(999);
+    h.tick().await;
+    assert_eq!(state(&h, BOB, &bob.token).await, (QueueState::Waiting, 2), "nobody waits for nothing");
+    assert!(h.join(BOB).await.unwrap().existing);
+    h.advance(1);
+    h.tick().await;
+    h.advance(59);
+    assert_eq!(state(&h, BOB, &bob.token).await, (QueueState::Waiting, 1));
+    h.advance(1);
+    assert_eq!(h.status(BOB, &bob.token).await, Err(QueueStatusRefusal::Expired));
+}
+
 pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h: Harness) {
     h.queue_session(100, one()).await;
     let line = line(&h, 6).await;
