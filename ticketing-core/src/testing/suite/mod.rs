@@ -283,7 +283,8 @@ macro_rules! conformance {
                 twenty_uses_at_once_bring_one_successor
                 a_login_ends_at_its_time_however_often_it_is_refreshed
                 a_login_that_was_ended_stays_so
-                a_token_that_nobody_was_given_is_unknown_or_ends_the_login_it_names
+                a_token_that_nobody_was_given_ends_nothing
+                a_login_is_ended_by_any_of_its_tokens
                 a_hash_is_replaced_only_where_it_still_is
             }
             churn {
