@@ -129,4 +129,10 @@ impl Session {
         let opens = self.sales_open_at.zip(self.queue.pre_queue_seconds);
         self.status == SaleStatus::Open && opens.is_some_and(|(at, ahead)| now >= at.minus_seconds(ahead) && now < at)
     }
+
+    /// From when on the wait of a place counts that is given at `now`: whoever comes ahead of the sale waits
+    /// for it to open, and that is no part of their wait.
+    pub fn wait_begins(&self, now: Timestamp) -> Timestamp {
+        self.sales_open_at.map_or(now, |opens| now.max(opens))
+    }
 }

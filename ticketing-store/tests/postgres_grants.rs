@@ -7,7 +7,7 @@ use std::sync::Arc;
 use support::write;
 use ticketing_core::{
     command::{RefundReason, Settlement},
-    engine::{CallbackOutcome, NewUser},
+    engine::{CallbackOutcome, NewUser, RedeemRequest},
     event::EventStatus,
     payment::{CallbackReport, PaymentStatus},
     store::{PageRequest, StoreError},
@@ -88,6 +88,19 @@ async fn the_role_of_the_docs_sells() {
 
     h.seated(&["A1", "A2"]).await;
     h.hold_seats(CAROL, "f", &["A1"]).await.unwrap();
+
+    let login = h.engine.start_login(OPERATOR, user.id, [7; 32], 1_000).await.unwrap();
+    let refreshed = refusal(h.engine.refresh(OPERATOR, &login.token.text()).await).unwrap();
+    h.engine.logout(OPERATOR, &refreshed.next.token.text()).await.unwrap();
+
+    h.session(4).await;
+    h.buy(ALICE, "g", 1).await;
+    let ticket = h.tickets(ALICE).await.remove(0);
+    let (code, nonce) = (h.engine.ticket_code(&ticket), "n1".parse().unwrap());
+    let scan = RedeemRequest { caller: OPERATOR, code, nonce, session_id: None };
+    assert_eq!(refusal(h.engine.redeem(scan).await).unwrap().ticket.id, ticket.id);
+    let open = h.buy(BOB, "h", 1).await;
+    h.engine.refund_order(OPERATOR, open.order.id).await.unwrap();
     h.tick().await;
     h.verify().await;
     h.engine.shutdown().await;
@@ -129,7 +142,10 @@ async fn the_role_of_the_docs_takes_nothing_away() {
     }
     refused("UPDATE audit_log SET actor = 'nobody'".to_owned()).await;
     refused("UPDATE audit_log SET meta = '{}' WHERE seq = 0".to_owned()).await;
-    refused("UPDATE tickets SET user_id = gen_random_uuid()".to_owned()).await;
+    for fixed in ["user_id = gen_random_uuid()", "seat_id = 'A1'", "issued_at = now()", "order_id = gen_random_uuid()"]
+    {
+        refused(format!("UPDATE tickets SET {fixed}")).await;
+    }
     refused("UPDATE refinery_schema_history SET checksum = '0'".to_owned()).await;
     refused("CREATE TABLE mine (n int)".to_owned()).await;
     refused("CREATE OR REPLACE VIEW hold_view AS SELECT 1".to_owned()).await;

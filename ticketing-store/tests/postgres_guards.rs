@@ -283,6 +283,19 @@ async fn a_write_over_another_row_than_was_read_is_undone() {
             snapshot.outbox.put(OutboxMessage { key: "another".to_owned(), ..message });
         })
         .await;
+    for change in [
+        |ticket: Ticket| Ticket { seat_id: None, ..ticket },
+        |ticket: Ticket| Ticket { seat_id: Some("Z9".parse().unwrap()), ..ticket },
+        |ticket: Ticket| Ticket { issued_at: ticket.issued_at.plus_seconds(1), ..ticket },
+    ] {
+        ground
+            .refuses(&changed("tickets"), move |snapshot| {
+                let ticket = records::ticket(1, 1, 1, 1);
+                snapshot.tickets.load((ticket.session_id, ticket.id), Some(ticket.clone()));
+                snapshot.tickets.put(change(ticket));
+            })
+            .await;
+    }
     ground
         .refuses(&changed("sessions"), |snapshot| {
             let session = records::session(1, 1);

@@ -8,6 +8,7 @@ use ticketing_core::{
     ids::UserId,
     store::{PageRequest, Queries, Read, Snapshot, StoreError},
     testing::records,
+    ticket::Ticket,
     waiting_room::PlaceState,
 };
 use ticketing_store::{Role, sqlite::SqliteStore};
@@ -114,7 +115,7 @@ async fn what_must_be_unique_is() {
     .await;
     check("tickets.order_id, tickets.seat_id", vec![], |snapshot| {
         let id = records::ticket(5, 1, 1, 1).id;
-        snapshot.add_ticket(ticketing_core::ticket::Ticket { id, ..records::ticket(1, 1, 1, 1) });
+        snapshot.add_ticket(Ticket { id, ..records::ticket(1, 1, 1, 1) });
     })
     .await;
     check("outbox.key", vec![], |snapshot| {
@@ -138,13 +139,25 @@ async fn a_ticket_is_used_with_its_scan_or_not_at_all() {
     let ticket = records::ticket(1, 1, 1, 1);
     check("ticket_use_is_whole", vec![Read::Ticket(ticket.session_id, ticket.id)], |snapshot| {
         let used = ticketing_core::ticket::TicketStatus::Used;
-        snapshot.tickets.put(ticketing_core::ticket::Ticket {
-            status: used,
-            redemption: None,
-            ..records::ticket(1, 1, 1, 1)
-        });
+        snapshot.tickets.put(Ticket { status: used, redemption: None, ..records::ticket(1, 1, 1, 1) });
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_ticket_keeps_its_seat_and_its_time() {
+    let ticket = records::ticket(1, 1, 1, 1);
+    for change in [
+        |ticket: Ticket| Ticket { seat_id: None, ..ticket },
+        |ticket: Ticket| Ticket { seat_id: Some("Z9".parse().unwrap()), ..ticket },
+        |ticket: Ticket| Ticket { issued_at: ticket.issued_at.plus_seconds(1), ..ticket },
+    ] {
+        let reads = vec![Read::Ticket(ticket.session_id, ticket.id)];
+        check("not there as it was read", reads, move |snapshot| {
+            snapshot.tickets.put(change(records::ticket(1, 1, 1, 1)));
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub struct RotateLogin {
     pub caller: Caller,
     /// Which login.
     pub id: LoginId,
-    /// The token that was presented.
+    /// The token that was presented: one of ours, so that it is a used one unless it is the newest.
     pub presented: TokenHash,
     /// The one that takes its place.
     pub successor: TokenHash,
@@ -52,7 +52,7 @@ pub struct Rotated {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginRefusal {
-    /// There is no such login, or no such account any more.
+    /// The token is none of ours, or there is no such login, or no such account any more.
     #[error("there is no such login")]
     Unknown,
     /// The login has ended.
@@ -63,15 +63,13 @@ pub enum LoginRefusal {
     Reused,
 }
 
-/// Ends a login. A token that is not its current one, or the one before, changes nothing.
+/// Ends a login, for whoever has one of its tokens: the next one to be used, or any before.
 #[derive(Debug, Clone)]
 pub struct EndLogin {
     /// Who asks.
     pub caller: Caller,
-    /// Which login.
+    /// Which login, by a token that is verified.
     pub id: LoginId,
-    /// The token that was presented.
-    pub presented: TokenHash,
 }
 
 /// Replaces a password's hash by another hash of the same password.

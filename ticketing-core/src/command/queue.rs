@@ -63,20 +63,27 @@ pub struct LeaveQueue {
     pub claim: PlaceClaim,
 }
 
-/// Sends everybody away who waits. Those who are admitted stay.
+/// Sends those away who wait, [`PLACES_PER_STEP`](crate::waiting_room::admission::PLACES_PER_STEP) at most.
+/// Those who are admitted stay.
 #[derive(Debug, Clone)]
 pub struct ClearQueue {
     /// Who asks.
     pub caller: Caller,
     /// Whose waiting room.
     pub session_id: SessionId,
+    /// The last place that is to go; `None`: whatever is the last now.
+    pub through: Option<u64>,
 }
 
-/// A waiting room was cleared.
+/// A waiting room was cleared, or the first of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cleared {
     /// How many were sent away.
     pub sent_away: u64,
+    /// The last place that is to go.
+    pub through: u64,
+    /// Whether another step would find more to do.
+    pub more: bool,
 }
 
 /// Lets the frontier of a waiting room move on.

@@ -53,14 +53,10 @@ pub(super) fn rotate(context: &mut Context<'_>, command: &RotateLogin) -> Verdic
     refuse(LoginRefusal::Reused)
 }
 
-/// Ends the login of whoever has its token.
+/// Ends a login, unless it has ended before.
 pub(super) fn end(context: &mut Context<'_>, command: &EndLogin) -> Verdict<(), Never> {
     let login = context.snapshot.logins.get(&command.id)?.cloned();
-    let is_theirs = |login: &Login| {
-        let presented = Some(command.presented);
-        login.ended_at.is_none() && (presented == Some(login.current) || presented == login.previous)
-    };
-    if let Some(login) = login.filter(is_theirs) {
+    if let Some(login) = login.filter(|login| login.ended_at.is_none()) {
         end_one(context, command.caller, Action::LoginEnded, login)?;
     }
     Ok(())

@@ -48,7 +48,8 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
         admission::give_up(&mut room, &place);
         context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
     }
-    let place = admission::join(&mut room, &policy, command.user_id, session.sale_at(at) == SaleStatus::Open, at);
+    let on_sale = session.sale_at(at) == SaleStatus::Open;
+    let place = admission::join(&mut room, &policy, command.user_id, on_sale, session.wait_begins(at));
     context.snapshot.add_place(place);
     context.snapshot.rooms.put(room.clone());
     Ok(Joined { place, room, policy, existing: false, at })
@@ -115,19 +116,26 @@ fn step(context: &mut Context<'_>, session: &Session, room: &mut Room) -> Result
     Ok(step)
 }
 
-/// Sends everybody away who waits.
+/// Sends those away who wait, by one step.
 pub(super) fn clear(context: &mut Context<'_>, command: &ClearQueue) -> Verdict<Cleared, QueueRefusal> {
     let session = context.session(command.session_id)?;
     let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
     let (Some(mut session), Some(mut room)) = (session, room) else { return refuse(QueueRefusal::SessionNotFound) };
-    let sent_away = admission::clear(&mut room);
-    if sent_away > 0 {
-        let meta = format!(r#"{{"sentAway":{sent_away}}}"#);
-        context.audit(&mut session, command.caller, Action::QueueCleared, command.session_id, meta);
-        context.save(session);
+    let through = command.through.unwrap_or(room.next - 1);
+    let line = context.snapshot.places(session.id, room.head(), admission::PLACES_PER_STEP)?;
+    let sent_away = admission::clear(&mut room, &line, through);
+    let more = line.len() == admission::PLACES_PER_STEP as usize && room.head() < through;
+    let cleared = Cleared { sent_away: sent_away.len() as u64, through, more };
+    if !line.is_empty() {
+        sent_away.into_iter().for_each(|place| context.snapshot.places.put(place));
         context.snapshot.rooms.put(room);
     }
-    Ok(Cleared { sent_away })
+    if cleared.sent_away > 0 {
+        let meta = format!(r#"{{"sentAway":{}}}"#, cleared.sent_away);
+        context.audit(&mut session, command.caller, Action::QueueCleared, command.session_id, meta);
+        context.save(session);
+    }
+    Ok(cleared)
 }
 
 /// Whether those who wait may be admitted: there is something to buy, or may be again, and it is on sale.

@@ -40,7 +40,7 @@ impl Ticketing {
         secret: [u8; 32],
         ttl_seconds: u32,
     ) -> Result<LoginToken, EngineError<Never>> {
-        let token = RefreshToken::new(LoginId::from_uuid(self.uuid()), secret);
+        let token = self.inner.keys.refresh.first(LoginId::from_uuid(self.uuid()), secret);
         let (id, current) = (token.login_id, token.hash());
         metrics::counter!("ticketing_login_started_total").increment(1);
         let login = self.ask(StartLogin { caller, id, user_id, current, ttl_seconds }).await?;
@@ -54,8 +54,9 @@ impl Ticketing {
     /// # Errors
     /// [`LoginRefusal`], or the engine's own.
     pub async fn refresh(&self, caller: Caller, token: &str) -> Result<Refreshed, EngineError<LoginRefusal>> {
-        let token = RefreshToken::read(token).ok_or(EngineError::Refused(LoginRefusal::Unknown))?;
-        let successor = self.inner.keys.refresh.successor(&token);
+        let key = &self.inner.keys.refresh;
+        let token = key.read(token).ok_or(EngineError::Refused(LoginRefusal::Unknown))?;
+        let successor = key.successor(&token);
         let rotate = RotateLogin { caller, id: token.login_id, presented: token.hash(), successor: successor.hash() };
         let rotated = self.ask(rotate).await;
         if matches!(rotated, Err(EngineError::Refused(LoginRefusal::Reused))) {
@@ -69,14 +70,14 @@ impl Ticketing {
         })
     }
 
-    /// Ends the login that a refresh token belongs to. One that is none of ours, or of no login any
-    /// more, changes nothing.
+    /// Ends the login that a refresh token belongs to, whether it may still be used or was used long ago. One
+    /// that is none of ours, or of no login any more, changes nothing.
     ///
     /// # Errors
     /// The engine's own.
     pub async fn logout(&self, caller: Caller, token: &str) -> Result<(), EngineError<Never>> {
-        match RefreshToken::read(token) {
-            Some(token) => self.ask(EndLogin { caller, id: token.login_id, presented: token.hash() }).await,
+        match self.inner.keys.refresh.read(token) {
+            Some(token) => self.ask(EndLogin { caller, id: token.login_id }).await,
             None => Ok(()),
         }
     }

@@ -126,12 +126,22 @@ impl Ticketing {
     }
 
     /// Sends away everybody who waits in a session's waiting room; who is admitted stays. Answers how many
-    /// that were. They may come again, at the end of the line.
+    /// that were. They may come again, at the end of the line; whoever comes meanwhile stays.
+    ///
+    /// A long line goes step by step, from its head on: after an error some may be gone already.
     ///
     /// # Errors
     /// [`QueueRefusal::SessionNotFound`], or the engine's own.
     pub async fn clear_queue(&self, caller: Caller, session_id: SessionId) -> Result<u64, EngineError<QueueRefusal>> {
-        Ok(self.ask(ClearQueue { caller, session_id }).await?.sent_away)
+        let (mut sent_away, mut through) = (0, None);
+        loop {
+            let cleared = self.ask(ClearQueue { caller, session_id, through }).await?;
+            sent_away += cleared.sent_away;
+            if !cleared.more {
+                return Ok(sent_away);
+            }
+            through = Some(cleared.through);
+        }
     }
 
     /// The session whose waiting room signed `token`; `None` when nobody here did. Whether the place

@@ -1,9 +1,10 @@
 //! Logins: families of refresh tokens, each begun by one sign-in.
 //!
-//! A refresh token is the login's name and 256 bits that only its owner has; the store keeps their
-//! hash. Using one brings its successor, derived from it, so that whoever repeats a lost request within
-//! [`Login::REPEAT_WITHIN`] is answered the same. Any other second use tells that two have the token:
-//! the login ends.
+//! A refresh token is the login's name, 256 bits that only its owner has, and a proof that they came from
+//! here; the store keeps the hash of the 256 bits. Using one brings its successor, derived from it, so that
+//! whoever repeats a lost request within [`Login::REPEAT_WITHIN`] is answered the same. Any other second use
+//! tells that two have the token: the login ends. A token without the proof was never given to anybody, and
+//! ends nothing.
 
 use std::{fmt, time::Duration};
 
@@ -28,13 +29,19 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A refresh token: a login's name, and 256 bits that only its owner has.
+/// A refresh token of ours: a login's name, and 256 bits that only its owner has.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     /// The login it belongs to.
     pub login_id: LoginId,
     secret: [u8; 32],
+    proof: [u8; PROOF_LEN],
 }
+
+const ID_LEN: usize = 16;
+const SECRET_LEN: usize = 32;
+const PROOF_LEN: usize = 16;
+const TOKEN_LEN: usize = ID_LEN + SECRET_LEN + PROOF_LEN;
 
 impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,24 +50,12 @@ impl fmt::Debug for RefreshToken {
 }
 
 impl RefreshToken {
-    /// The first token of a login, of 256 bits that nobody can guess.
-    pub const fn new(login_id: LoginId, secret: [u8; 32]) -> Self {
-        Self { login_id, secret }
-    }
-
-    /// Reads a token; `None`: it is none of ours.
-    pub fn read(text: &str) -> Option<Self> {
-        let bytes: [u8; 48] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-        let (id, secret) = bytes.split_at(16);
-        let login_id = LoginId::from_uuid(Uuid::from_slice(id).ok()?);
-        Some(Self { login_id, secret: secret.try_into().ok()? })
-    }
-
     /// The token as it is given out: URL-safe.
     pub fn text(&self) -> String {
-        let mut bytes = Vec::with_capacity(48);
+        let mut bytes = Vec::with_capacity(TOKEN_LEN);
         bytes.extend_from_slice(self.login_id.uuid().as_bytes());
         bytes.extend_from_slice(&self.secret);
+        bytes.extend_from_slice(&self.proof);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -70,10 +65,11 @@ impl RefreshToken {
     }
 }
 
-/// Derives the tokens that follow a login's first one.
+/// Makes refresh tokens, tells its own from others, and derives those that follow a login's first one.
 #[derive(Clone)]
 pub struct RefreshKey {
-    keyed: Hmac<Sha256>,
+    successors: Hmac<Sha256>,
+    proofs: Hmac<Sha256>,
 }
 
 impl fmt::Debug for RefreshKey {
@@ -86,18 +82,49 @@ impl RefreshKey {
     /// The key that belongs to the secret `bytes`; whatever else the secret is used for tells nothing
     /// about it.
     pub fn derived_from(bytes: &[u8]) -> Self {
-        let mut of = Hmac::<Sha256>::new_from_slice(bytes).expect("HMAC takes keys of any length");
-        of.update(b"ticketing refresh tokens v1");
-        let key = of.finalize().into_bytes();
-        Self { keyed: Hmac::new_from_slice(&key).expect("HMAC takes keys of any length") }
+        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        let derived = |purpose: &[u8]| {
+            let mut of = keyed(bytes);
+            of.update(purpose);
+            keyed(&of.finalize().into_bytes())
+        };
+        Self {
+            successors: derived(b"ticketing refresh tokens v1"),
+            proofs: derived(b"ticketing refresh token proofs v1"),
+        }
+    }
+
+    /// The first token of a login; `secret` is 256 bits that nobody can guess.
+    pub fn first(&self, login_id: LoginId, secret: [u8; 32]) -> RefreshToken {
+        let proof = self.proof(login_id, &secret).finalize().into_bytes();
+        let proof = std::array::from_fn(|byte| proof[byte]);
+        RefreshToken { login_id, secret, proof }
+    }
+
+    /// Reads a token; `None`: this key never made it.
+    pub fn read(&self, text: &str) -> Option<RefreshToken> {
+        let bytes: [u8; TOKEN_LEN] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (id, rest) = bytes.split_at(ID_LEN);
+        let (secret, proof) = rest.split_at(SECRET_LEN);
+        let login_id = LoginId::from_uuid(Uuid::from_slice(id).ok()?);
+        let secret: [u8; SECRET_LEN] = secret.try_into().ok()?;
+        self.proof(login_id, &secret).verify_truncated_left(proof).ok()?;
+        Some(RefreshToken { login_id, secret, proof: proof.try_into().ok()? })
     }
 
     /// The token that takes the place of `token`: the same each time it is asked for.
     pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
-        let mut mac = self.keyed.clone();
+        let mut mac = self.successors.clone();
         mac.update(token.login_id.uuid().as_bytes());
         mac.update(&token.secret);
-        RefreshToken { login_id: token.login_id, secret: mac.finalize().into_bytes().into() }
+        self.first(token.login_id, mac.finalize().into_bytes().into())
+    }
+
+    fn proof(&self, login_id: LoginId, secret: &[u8; SECRET_LEN]) -> Hmac<Sha256> {
+        let mut mac = self.proofs.clone();
+        mac.update(login_id.uuid().as_bytes());
+        mac.update(secret);
+        mac
     }
 }
 
@@ -133,14 +160,28 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_and_its_successor_is_always_the_same() {
-        let token = RefreshToken::new(LoginId::from_uuid(Uuid::from_u128(7)), [3; 32]);
-        assert_eq!(RefreshToken::read(&token.text()), Some(token.clone()));
         let key = RefreshKey::derived_from(b"a secret");
-        assert_eq!(key.successor(&token), key.successor(&token));
-        assert_ne!(key.successor(&token).hash(), token.hash());
-        assert_ne!(RefreshKey::derived_from(b"another").successor(&token), key.successor(&token));
-        for bad in ["", "x", "AAAA", &format!("{}A", token.text())] {
-            assert_eq!(RefreshToken::read(bad), None, "{bad}");
+        let token = key.first(LoginId::from_uuid(Uuid::from_u128(7)), [3; 32]);
+        assert_eq!(key.read(&token.text()), Some(token.clone()));
+        let next = key.successor(&token);
+        assert_eq!(key.successor(&token), next);
+        assert_eq!(key.read(&next.text()), Some(next.clone()));
+        assert_ne!(next.hash(), token.hash());
+        assert_ne!(RefreshKey::derived_from(b"another").successor(&token).hash(), next.hash());
+    }
+
+    #[test]
+    fn a_token_is_read_only_as_it_was_given() {
+        let key = RefreshKey::derived_from(b"a secret");
+        let token = key.first(LoginId::from_uuid(Uuid::from_u128(7)), [3; 32]).text();
+        assert_eq!(RefreshKey::derived_from(b"another").read(&token), None);
+        for bad in ["", "x", "AAAA", &format!("{token}A"), &token[..64]] {
+            assert_eq!(key.read(bad), None, "{bad}");
+        }
+        for at in 0..token.len() {
+            let mut forged = token.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(key.read(&String::from_utf8(forged).unwrap()), None, "changed at {at}");
         }
     }
 }

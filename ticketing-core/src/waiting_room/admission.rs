@@ -9,13 +9,13 @@ use crate::{
 pub const PLACES_PER_STEP: u32 = 4_096;
 
 /// A new place at the end of `room`'s line, admitted at once if the policy lets everyone in and
-/// nobody waits, and the session is `on_sale`.
+/// nobody waits, and the session is `on_sale`. Its time counts from `from`.
 pub fn join(
     room: &mut Room,
     policy: &QueuePolicy,
     user_id: crate::ids::UserId,
     on_sale: bool,
-    now: Timestamp,
+    from: Timestamp,
 ) -> Place {
     let number = room.next;
     room.next += 1;
@@ -26,7 +26,7 @@ pub fn join(
     } else {
         room.waiting += 1;
     }
-    Place { session_id: room.session_id, number, user_id, issued_at: now, admitted_at_once, state: PlaceState::In }
+    Place { session_id: room.session_id, number, user_id, issued_at: from, admitted_at_once, state: PlaceState::In }
 }
 
 /// Takes a place out of the counts: its owner left, bought, or took a newer one.
@@ -41,10 +41,21 @@ pub fn give_up(room: &mut Room, place: &Place) {
     }
 }
 
-/// Sends everybody away who waits; answers how many that were.
-pub fn clear(room: &mut Room) -> u64 {
-    room.wait_ended_through = room.wait_ended_through.max(room.next - 1);
-    std::mem::take(&mut room.waiting)
+/// Sends away those of `line` who wait, and who came no later than the place `through`; answers their
+/// places, to be marked.
+///
+/// `line` are the places behind [`Room::head`], as [`advance`] takes them. Each is marked, as where a wait
+/// ends by itself: once the frontier has passed a place, nothing else tells that it was not admitted.
+pub fn clear(room: &mut Room, line: &[Place], through: u64) -> Vec<Place> {
+    let mut sent_away = Vec::new();
+    for place in line.iter().take_while(|place| place.number <= through) {
+        if place.state == PlaceState::In {
+            room.waiting = room.waiting.saturating_sub(1);
+            sent_away.push(Place { state: PlaceState::Expired, ..*place });
+        }
+        room.wait_ended_through = place.number;
+    }
+    sent_away
 }
 
 /// What one step of admission did.
@@ -233,6 +244,16 @@ mod tests {
             place.state = state;
         }
 
+        /// One step of sending everybody away through the place `through`.
+        fn clear(&mut self, through: u64) -> usize {
+            let line = self.behind(self.room.head());
+            let sent_away = clear(&mut self.room, &line, through);
+            for place in &sent_away {
+                self.places[place.number as usize - 1] = *place;
+            }
+            sent_away.len()
+        }
+
         fn behind(&self, number: u64) -> Vec<Place> {
             self.places.iter().filter(|place| place.number > number).take(PLACES_PER_STEP as usize).copied().collect()
         }
@@ -297,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_sent_away_from_its_head_and_through_its_end_only() {
+        let mut line = Line::of(u128::from(PLACES_PER_STEP) + 3, policy(None, Some(1)), at(0));
+        line.tick(at(0));
+        let through = line.room.next - 1;
+        line.join(9_999, at(1));
+        assert_eq!(line.clear(through), PLACES_PER_STEP as usize);
+        assert_eq!(line.clear(through), 2);
+        assert_eq!(line.clear(through), 0);
+        assert_eq!((line.room.waiting, line.room.active), (1, 1), "the newcomer waits, the first is in");
+        assert!(matches!(line.standing(through, at(1)), Standing::Expired));
+        assert!(matches!(line.standing(through + 1, at(1)), Standing::Waiting { .. }));
+    }
+
+    #[test]
     fn a_window_that_ends_makes_room_for_the_next() {
         let mut line = Line::of(3, policy(None, Some(1)), at(0));
         line.tick(at(0));
@@ -318,7 +353,7 @@ mod tests {
         /// frontier never retreats, nobody is admitted before somebody ahead who still waits.
         #[test]
         fn the_counters_agree_with_a_recount(
-            steps in prop::collection::vec((0_u8..4, 1_u64..40, 0_i64..40_000_000), 1..120),
+            steps in prop::collection::vec((0_u8..5, 1_u64..40, 0_i64..40_000_000), 1..120),
             rate in prop::option::of(1_u32..5),
             max_active in prop::option::of(1_u32..5),
         ) {
@@ -330,6 +365,7 @@ mod tests {
                 match what {
                     0 => { line.join(person as u128, now); }
                     1 if number < line.room.next => line.give_up(number, PlaceState::Left),
+                    3 if number % 4 == 0 => { line.clear(line.room.next - 1); }
                     2 => now = at(now.micros() - 1_000_000_000 + micros),
                     _ => { line.tick(now); }
                 }

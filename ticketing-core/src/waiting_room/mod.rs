@@ -35,7 +35,7 @@ pub struct QueuePolicy {
     pub admit_per_second: Option<u32>,
     /// Most admitted places whose window runs and who have neither bought nor left.
     pub max_active: Option<u32>,
-    /// How long a place waits, from its issue.
+    /// How long a place waits, from its issue; from the opening of the sale, if it was issued ahead of it.
     pub wait_ttl_seconds: Option<u32>,
     /// How long an admitted place may hold tickets, from its admission.
     pub admit_ttl_seconds: Option<u32>,
@@ -93,7 +93,7 @@ pub struct Place {
     pub number: u64,
     /// Whose place.
     pub user_id: UserId,
-    /// When it was given.
+    /// When it was given, or when the sale opens, if that was still to come: from here on its wait counts.
     pub issued_at: Timestamp,
     /// It was admitted in the instant it was given: nobody waited.
     pub admitted_at_once: bool,

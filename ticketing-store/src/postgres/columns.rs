@@ -93,6 +93,8 @@ pub(super) enum Part {
     Key,
     /// Never changes: a row with another value is not the one that was read.
     Fixed,
+    /// The same of a column that may be absent.
+    FixedOrAbsent,
     /// Only grows: a row with the same value or a greater one is newer than the one that was read.
     Version,
     /// Changes.
@@ -107,6 +109,11 @@ pub(super) const fn key(name: &'static str, ty: Type) -> Column {
 /// Never changes.
 pub(super) const fn fixed(name: &'static str, ty: Type) -> Column {
     Column { name, part: Part::Fixed, ty }
+}
+
+/// Never changes, and may be absent.
+pub(super) const fn fixed_or_absent(name: &'static str, ty: Type) -> Column {
+    Column { name, part: Part::FixedOrAbsent, ty }
 }
 
 /// Changes.

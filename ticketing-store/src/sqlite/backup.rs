@@ -1,38 +1,71 @@
 //! A copy of the file while others write to it.
 
-use std::{ffi::OsString, fs, io, path::Path};
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use rusqlite::{Connection, OpenFlags, backup::Backup};
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
 
 use super::{connection, schema};
 use crate::BackupError;
 
-/// Copies the database at `from` to `to`, as it is at one instant, and checks the copy.
-///
-/// The copy grows under another name and takes its own only when it is whole and on disk.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
+/// A copy that is whole, checked and on disk, and has not taken its name yet. Unless it does, it is removed.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    path: PathBuf,
+    to: PathBuf,
+}
+
+/// Copies the database at `from`, as it is at one instant, to where `to` is to be, and checks the copy.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<Draft, BackupError> {
     let failed = |error: rusqlite::Error| BackupError::Database { path: from.to_owned(), source: error.into() };
-    let mut draft = OsString::from(to);
-    draft.push(".part");
-    let draft = Path::new(&draft);
-    let io = |source| BackupError::Io { path: draft.to_owned(), source };
-    make_private(draft).map_err(io)?;
-    let copied = (|| {
-        let source = connection::onlooker(from).map_err(failed)?;
-        let mut copy = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
-        // In one step: then it is the file of one instant, however fast others write meanwhile.
-        Backup::new(&source, &mut copy).and_then(|backup| backup.step(-1)).map_err(failed)?;
-        drop(source);
-        check(&copy, draft)?;
-        copy.close().map_err(|(_, error)| failed(error))?;
-        fs::File::open(draft).and_then(|file| file.sync_all()).map_err(io)
-    })();
-    let published = copied.and_then(|()| publish(draft, to));
-    if published.is_err() {
-        // What is left is no backup; that it could not be removed changes nothing about that.
-        let _ = fs::remove_file(draft);
+    let mut path = OsString::from(to);
+    path.push(".part");
+    let draft = Draft { path: path.into(), to: to.to_owned() };
+    let io = |source| BackupError::Io { path: draft.path.clone(), source };
+    make_private(&draft.path).map_err(io)?;
+    let source = connection::onlooker(from).map_err(failed)?;
+    let mut copy = Connection::open_with_flags(&draft.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    // In one step: then it is the file of one instant, however fast others write meanwhile.
+    let step = Backup::new(&source, &mut copy).and_then(|backup| backup.step(-1)).map_err(failed)?;
+    if step != StepResult::Done {
+        let source = "another process has locked it: try again".into();
+        return Err(BackupError::Database { path: from.to_owned(), source });
     }
-    published
+    drop(source);
+    check(&copy, &draft.path)?;
+    copy.close().map_err(|(_, error)| failed(error))?;
+    fs::File::open(&draft.path).and_then(|file| file.sync_all()).map_err(io)?;
+    Ok(draft)
+}
+
+impl Draft {
+    /// Gives the copy its name, unless something has it.
+    pub(crate) fn publish(self) -> Result<(), BackupError> {
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists { path: self.to.clone() },
+            _ => BackupError::Io { path: self.to.clone(), source },
+        };
+        fs::hard_link(&self.path, &self.to).map_err(io)?;
+        let folder = self.to.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| {
+            let _ = fs::remove_file(&self.to);
+            io(error)
+        })
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // What is left is no backup; that it could not be removed changes nothing about that.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 fn make_private(draft: &Path) -> io::Result<()> {
@@ -57,16 +90,4 @@ fn check(copy: &Connection, draft: &Path) -> Result<(), BackupError> {
         return Ok(());
     }
     Err(unsound(format!("its schema is version {}, this program knows {}", version.found, version.needed)))
-}
-
-/// Gives the draft its name, unless something has it.
-fn publish(draft: &Path, to: &Path) -> Result<(), BackupError> {
-    let io = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists { path: to.to_owned() },
-        _ => BackupError::Io { path: to.to_owned(), source },
-    };
-    fs::hard_link(draft, to).map_err(io)?;
-    fs::remove_file(draft).map_err(io)?;
-    let folder = to.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }

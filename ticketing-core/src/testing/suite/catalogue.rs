@@ -109,7 +109,7 @@ pub async fn a_field_out_of_its_bounds_is_named(h: Harness) {
     let policy = |change: fn(&mut QueuePolicy)| {
         let mut policy = QueuePolicy::default();
         change(&mut policy);
-        SessionPatch { queue: Some(policy), ..SessionPatch::default() }
+        SessionPatch { queue: Some(policy.into()), ..SessionPatch::default() }
     };
     let none = SessionPatch::default;
     let bad = [
@@ -125,6 +125,8 @@ pub async fn a_field_out_of_its_bounds_is_named(h: Harness) {
         ("queue.maxLength", policy(|policy| policy.max_length = Some(0))),
         ("queue.admitTtlSeconds", policy(|policy| policy.admit_ttl_seconds = Some(0))),
         ("queue.waitTtlSeconds", policy(|policy| policy.wait_ttl_seconds = Some(604_801))),
+        ("queue.preQueueSeconds", policy(|policy| policy.pre_queue_seconds = Some(0))),
+        ("queue.preQueueSeconds", policy(|policy| policy.pre_queue_seconds = Some(604_801))),
     ];
     for (name, patch) in bad {
         let answer = update(&h, patch).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     audit::{Action, Actor, AuditRecord},
+    engine::NewUser,
     order::OrderStatus,
     seat::{SeatId, SeatStatus},
     store::{OrderFilter, PageRequest},
@@ -12,6 +13,7 @@ use crate::{
         harness::{ALICE, BOB, OPERATOR, buyer},
         records::new_seat,
     },
+    user::{Role, password::PasswordHash},
 };
 
 /// The map as a client has it that puts what it is told over what it has.
@@ -132,6 +134,16 @@ pub async fn a_thing_is_found_in_the_audit_log_by_its_name(h: Harness) {
         assert!(!found.is_empty() && found.iter().all(|record| record.target == target), "{target}: {found:?}");
     }
     assert_eq!(all_records(&h, Some("order_of_nobody"), None, 50).await, []);
+
+    let email = "bob@example.com".parse().expect("an address");
+    let password_hash = PasswordHash::from_stored("$argon2id$x".to_owned());
+    let new = NewUser { email, password_hash, role: Role::User };
+    let user = h.engine.create_user(OPERATOR, new).await.unwrap().id;
+    let login = h.engine.start_login(OPERATOR, user, [7; 32], 60).await.unwrap().token.login_id;
+    for target in [user.to_string(), login.to_string()] {
+        let found = all_records(&h, Some(&target), None, 2).await;
+        assert!(!found.is_empty() && found.iter().all(|record| record.target == target), "{target}: {found:?}");
+    }
 }
 
 pub async fn orders_are_listed_by_session_buyer_and_status(h: Harness) {

@@ -89,17 +89,29 @@ pub async fn a_login_that_was_ended_stays_so(h: Harness) {
     h.engine.logout(OPERATOR, "no token at all").await.unwrap();
 }
 
-pub async fn a_token_that_nobody_was_given_is_unknown_or_ends_the_login_it_names(h: Harness) {
+pub async fn a_token_that_nobody_was_given_ends_nothing(h: Harness) {
     let (_, first) = signed_in(&h).await;
-    for stranger in [String::new(), "x".to_owned(), "A".repeat(64)] {
+    for stranger in [String::new(), "x".to_owned(), "A".repeat(64), "A".repeat(86)] {
         assert_eq!(refresh(&h, &stranger).await.unwrap_err(), LoginRefusal::Unknown, "{stranger}");
     }
-    // The login's name is in the first 16 of 48 bytes; the rest is the secret.
-    let guessed = format!("{}{}", &first[..22], "A".repeat(42));
-    h.engine.logout(OPERATOR, &guessed).await.unwrap();
+    // The login's name is in the first 16 bytes; what follows is the secret, and the proof that it is ours.
+    for kept in [22, 60] {
+        let guessed = format!("{}{}", &first[..kept], "A".repeat(first.len() - kept));
+        h.engine.logout(OPERATOR, &guessed).await.unwrap();
+        assert_eq!(refresh(&h, &guessed).await.unwrap_err(), LoginRefusal::Unknown, "{kept}");
+    }
     assert!(refresh(&h, &first).await.is_ok(), "who does not know the token ends nothing by it");
-    assert_eq!(refresh(&h, &guessed).await.unwrap_err(), LoginRefusal::Reused);
-    assert_eq!(refresh(&h, &first).await.unwrap_err(), LoginRefusal::Ended);
+}
+
+pub async fn a_login_is_ended_by_any_of_its_tokens(h: Harness) {
+    let (_, first) = signed_in(&h).await;
+    let mut newest = first.clone();
+    for _ in 0..3 {
+        h.advance(20);
+        newest = next(&h, &newest).await;
+    }
+    h.engine.logout(OPERATOR, &first).await.unwrap();
+    assert_eq!(refresh(&h, &newest).await.unwrap_err(), LoginRefusal::Ended);
 }
 
 pub async fn a_hash_is_replaced_only_where_it_still_is(h: Harness) {

@@ -225,6 +225,7 @@ macro_rules! conformance {
                 a_refund_whose_reply_was_lost_is_given_once
                 a_worker_that_dies_in_the_middle_of_a_refund_leaves_it_to_the_next
                 a_lease_is_one_worker_s_alone
+                refunds_are_under_way_side_by_side
             }
             reconcile {
                 what_is_settled_is_left_alone
@@ -275,6 +276,7 @@ macro_rules! conformance {
                 a_hundred_doors_at_once_let_one_in
                 what_was_given_back_lets_nobody_in
                 a_door_knows_its_session_and_no_code_but_ours
+                a_ticket_whose_code_names_another_seat_lets_nobody_in
                 a_ticket_signed_with_the_seed_before_is_good
             }
             logins {
@@ -283,7 +285,8 @@ macro_rules! conformance {
                 twenty_uses_at_once_bring_one_successor
                 a_login_ends_at_its_time_however_often_it_is_refreshed
                 a_login_that_was_ended_stays_so
-                a_token_that_nobody_was_given_is_unknown_or_ends_the_login_it_names
+                a_token_that_nobody_was_given_ends_nothing
+                a_login_is_ended_by_any_of_its_tokens
                 a_hash_is_replaced_only_where_it_still_is
             }
             churn {
@@ -295,7 +298,12 @@ macro_rules! conformance {
                 who_comes_ahead_of_the_sale_is_admitted_in_order_once_it_opens
                 nobody_is_admitted_and_nobody_loses_a_place_while_a_sale_is_paused
                 a_line_that_is_cleared_is_sent_away_and_may_come_back
+                who_was_sent_away_is_never_counted_as_admitted
+                who_was_sent_away_holds_nothing_where_windows_never_end
+                a_line_of_many_steps_is_sent_away_to_its_end
+                a_wait_ahead_of_the_sale_counts_from_its_opening
                 a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
+                a_limit_is_changed_alone
                 a_rate_counts_from_when_it_is_set
                 a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away
                 a_room_switched_off_lets_all_hold_and_switched_on_again_knows_its_line

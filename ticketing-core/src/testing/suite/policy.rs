@@ -1,7 +1,9 @@
 //! The waiting room's policy: ahead of the sale, changed while people wait, and cleared.
 
+use futures_util::future::{join, join_all};
+
 use crate::{
-    command::{HoldRefusal, QueueRefusal, SessionPatch},
+    command::{HoldRefusal, QueuePatch, QueueRefusal, SessionPatch},
     engine::{QueueState, QueueStatusRefusal},
     ids::UserId,
     session::SaleStatus,
@@ -9,7 +11,7 @@ use crate::{
         Harness,
         harness::{ALICE, BOB, CAROL, OPERATOR, buyer},
     },
-    waiting_room::{QueueMode, QueuePolicy},
+    waiting_room::{QueueMode, QueuePolicy, admission::PLACES_PER_STEP},
 };
 
 fn one() -> QueuePolicy {
@@ -26,7 +28,7 @@ async fn patch(h: &Harness, patch: SessionPatch) {
 }
 
 async fn set(h: &Harness, policy: QueuePolicy) {
-    patch(h, SessionPatch { queue: Some(policy), ..SessionPatch::default() }).await;
+    patch(h, SessionPatch { queue: Some(policy.into()), ..SessionPatch::default() }).await;
 }
 
 async fn line(h: &Harness, len: u32) -> Vec<(UserId, String)> {
@@ -110,6 +112,79 @@ pub async fn a_line_that_is_cleared_is_sent_away_and_may_come_back(h: Harness) {
     assert_eq!(h.status(line[1].0, &line[1].1).await, Err(QueueStatusRefusal::Expired), "nobody comes back unasked");
 }
 
+pub async fn who_was_sent_away_is_never_counted_as_admitted(h: Harness) {
+    h.queue_session(100, one()).await;
+    let line = line(&h, 4).await;
+    h.tick().await;
+    h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap();
+    let (alice, bob) = (h.token(ALICE).await, h.token(BOB).await);
+    h.leave(line[0].0, &line[0].1).await.unwrap();
+    for _ in 0..3 {
+        h.tick().await;
+        h.advance(1);
+    }
+    assert_eq!(state(&h, ALICE, &alice).await, (QueueState::Allowed, 0));
+    assert_eq!(state(&h, BOB, &bob).await, (QueueState::Waiting, 1), "one visitor at a time");
+
+    // Nor when they give up what they do not have any more, or come back.
+    h.leave(line[1].0, &line[1].1).await.unwrap();
+    let again = h.join(line[2].0).await.unwrap();
+    assert_eq!((again.existing, again.position), (false, 2));
+    h.tick().await;
+    assert_eq!(state(&h, BOB, &bob).await, (QueueState::Waiting, 1));
+    let stats = h.engine.session_stats(h.session_id()).await.unwrap().unwrap();
+    assert_eq!((stats.active, stats.waiting), (1, 2));
+}
+
+pub async fn who_was_sent_away_holds_nothing_where_windows_never_end(h: Harness) {
+    h.queue_session(100, QueuePolicy { admit_ttl_seconds: None, ..one() }).await;
+    let line = line(&h, 3).await;
+    h.tick().await;
+    h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap();
+    let alice = h.token(ALICE).await;
+    h.leave(line[0].0, &line[0].1).await.unwrap();
+    h.tick().await;
+    assert_eq!(state(&h, ALICE, &alice).await, (QueueState::Allowed, 0));
+    for (user, token) in &line[1..] {
+        assert_eq!(h.status(*user, token).await, Err(QueueStatusRefusal::Expired));
+        assert_eq!(h.hold_with(*user, "k", 1, token).await, Err(HoldRefusal::TokenExpired));
+        assert!(!h.join(*user).await.unwrap().existing, "there is no place to find again");
+    }
+}
+
+pub async fn a_line_of_many_steps_is_sent_away_to_its_end(h: Harness) {
+    h.queue_session(100, one()).await;
+    let len = PLACES_PER_STEP + 10;
+    let joined = join_all((0..len).map(|n| h.join(buyer(n)))).await;
+    assert!(joined.iter().all(Result::is_ok));
+    assert_eq!(h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap(), u64::from(len));
+    let stats = h.engine.session_stats(h.session_id()).await.unwrap().unwrap();
+    assert_eq!((stats.active, stats.waiting), (0, 0));
+    assert_eq!(h.join(ALICE).await.unwrap().position, 1);
+}
+
+pub async fn a_wait_ahead_of_the_sale_counts_from_its_opening(h: Harness) {
+    let opens = h.now().plus_seconds(1_000);
+    h.session_with(|new| {
+        new.queue = QueuePolicy { pre_queue_seconds: Some(1_000), wait_ttl_seconds: Some(60), ..one() };
+        new.sales_open_at = Some(opens);
+    })
+    .await;
+    h.token(ALICE).await;
+    let bob = h.join(BOB).await.unwrap();
+    assert_eq!(bob.expires_at, Some(opens.plus_seconds(60)));
+    h.advance(999);
+    h.tick().await;
+    assert_eq!(state(&h, BOB, &bob.token).await, (QueueState::Waiting, 2), "nobody waits for nothing");
+    assert!(h.join(BOB).await.unwrap().existing);
+    h.advance(1);
+    h.tick().await;
+    h.advance(59);
+    assert_eq!(state(&h, BOB, &bob.token).await, (QueueState::Waiting, 1));
+    h.advance(1);
+    assert_eq!(h.status(BOB, &bob.token).await, Err(QueueStatusRefusal::Expired));
+}
+
 pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h: Harness) {
     h.queue_session(100, one()).await;
     let line = line(&h, 6).await;
@@ -129,6 +204,17 @@ pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h:
     set(&h, QueuePolicy { max_active: None, ..one() }).await;
     h.tick().await;
     assert_eq!(allowed(&h, &line[3..]).await, 3);
+}
+
+pub async fn a_limit_is_changed_alone(h: Harness) {
+    h.queue_session(100, QueuePolicy { max_length: Some(9), ..one() }).await;
+    let of = |queue: QueuePatch| SessionPatch { queue: Some(queue), ..SessionPatch::default() };
+    let rate = of(QueuePatch { admit_per_second: Some(Some(7)), ..QueuePatch::default() });
+    let wider = of(QueuePatch { max_active: Some(None), ..QueuePatch::default() });
+    join(patch(&h, rate), patch(&h, wider)).await;
+    let expected =
+        QueuePolicy { admit_per_second: Some(7), max_active: None, max_length: Some(9), ..QueuePolicy::default() };
+    assert_eq!(h.store.session(h.session_id()).await.unwrap().unwrap().session.queue, expected);
 }
 
 pub async fn a_rate_counts_from_when_it_is_set(h: Harness) {

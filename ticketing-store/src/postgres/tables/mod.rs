@@ -104,6 +104,8 @@ pub(super) fn update_of<R: Stored>() -> String {
     for Column { name, part, .. } in R::COLUMNS {
         let condition = match part {
             Part::Key | Part::Fixed => Some(format!("t.\"{name}\" = n.\"{name}\"")),
+            // Two that are absent are the same, too.
+            Part::FixedOrAbsent => Some(format!("t.\"{name}\" IS NOT DISTINCT FROM n.\"{name}\"")),
             Part::Version => Some(format!("t.\"{name}\" < n.\"{name}\"")),
             Part::Value => None,
         };

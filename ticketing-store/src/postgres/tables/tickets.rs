@@ -7,7 +7,7 @@ use ticketing_core::{
 use tokio_postgres::types::Type;
 
 use super::{Replaced, Stored, insert_into, list, of_session, statements, update_of};
-use crate::postgres::columns::{Cells, Column, Columns, fixed, key, value};
+use crate::postgres::columns::{Cells, Column, Columns, fixed, fixed_or_absent, key, value};
 
 /// A ticket with its event's title and its session's start.
 fn view() -> String {
@@ -46,9 +46,9 @@ impl Stored for Ticket {
         fixed("order_id", Type::UUID),
         fixed("event_id", Type::UUID),
         fixed("user_id", Type::UUID),
-        value("seat_id", Type::TEXT),
+        fixed_or_absent("seat_id", Type::TEXT),
         value("status", Type::TEXT),
-        value("issued_at", Type::TIMESTAMPTZ),
+        fixed("issued_at", Type::TIMESTAMPTZ),
         value("redeemed_at", Type::TIMESTAMPTZ),
         value("redeemed_by", Type::TEXT),
         value("redeem_nonce", Type::TEXT),

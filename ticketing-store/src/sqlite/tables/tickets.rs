@@ -41,9 +41,10 @@ pub(in crate::sqlite) const IN_SESSION: &str =
     concat!("SELECT ", columns!(), " FROM tickets t WHERE t.id = ?2 AND t.session_id = ?1");
 const INSERT: &str = "INSERT INTO tickets (id, order_id, event_id, session_id, user_id, seat_id, status, issued_at, redeemed_at, \
      redeemed_by, redeem_nonce) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-/// Of which order, and whose, never changes.
-const UPDATE: &str = "UPDATE tickets SET status = ?7, issued_at = ?8, redeemed_at = ?9, redeemed_by = ?10, redeem_nonce = ?11 \
-     WHERE id = ?1 AND order_id = ?2 AND event_id = ?3 AND session_id = ?4 AND user_id = ?5 AND seat_id IS ?6";
+/// Of which order, whose, and which seat never changes.
+const UPDATE: &str = "UPDATE tickets SET status = ?7, redeemed_at = ?9, redeemed_by = ?10, redeem_nonce = ?11 \
+     WHERE id = ?1 AND order_id = ?2 AND event_id = ?3 AND session_id = ?4 AND user_id = ?5 AND seat_id IS ?6 \
+     AND issued_at = ?8";
 
 #[cfg(test)]
 pub(in crate::sqlite) const STATEMENTS: &[&str] = &[VIEW_BY_ID, VIEW_OF_USER, OF_ORDER, OF_SESSION, IN_SESSION, UPDATE];
