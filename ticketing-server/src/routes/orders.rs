@@ -93,6 +93,10 @@ async fn audit(
     Query(AuditQuery { target_id, actor_id }): Query<AuditQuery>,
     Paging(page): Paging,
 ) -> Result<Json<List<AuditRecordView>>, ApiError> {
+    if target_id.as_ref().is_some_and(|target| target.contains('\0')) {
+        // Some stores take no such text, not even to find nothing.
+        return Err(ApiError::invalid_field("targetId", "what something is called; nothing has a NUL in its name"));
+    }
     let wrong = |_| ApiError::invalid_field("actorId", "a user id, or operator, gateway or engine");
     let actor = actor_id.map(|text| text.parse::<Actor>().map_err(wrong)).transpose()?;
     let found = app.ticketing.audit_records(target_id, actor, page_of::<AuditCursor>(page)?).await?;

@@ -227,5 +227,6 @@ pub async fn the_audit_log_is_searched_by_target_and_by_actor(store: &Store) {
     }
     assert_eq!(json!(paged), whole);
     shop.admin_get("/api/admin/audit?actorId=nobody").await.refused_field("actorId");
+    shop.admin_get("/api/admin/audit?targetId=a%00b").await.refused_field("targetId");
     shop.admin_get("/api/admin/audit?cursor=x").await.refused_field("cursor");
 }
