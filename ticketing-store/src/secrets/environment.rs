@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn given(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
-        |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
     }
 
     fn public_key(keys: &Keys) -> String {
