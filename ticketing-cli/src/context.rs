@@ -9,7 +9,7 @@ use ticketing_core::{
     store::{Backend, SchemaVersion, StoreError},
     verify::check_key,
 };
-use ticketing_store::{OpenError, OpenOptions, Role, Secrets, SecretsError};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets, secrets::SecretsError};
 
 use crate::{
     args::Global,
