@@ -1,14 +1,15 @@
 //! What a command works with: the store, and an engine over it.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
     engine::{EngineError, Keys},
     store::{Backend, SchemaVersion, StoreError},
+    verify::check_key,
 };
-use ticketing_store::{OpenError, OpenOptions, Role, Secrets};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets, secrets::SecretsError};
 
 use crate::{
     args::Global,
@@ -39,12 +40,13 @@ impl Context {
         &self.store_url
     }
 
-    /// The keys of the store's engine, from the environment or beside the store.
+    /// The keys of the store's engine, from the environment or beside the store, which must be there: whoever
+    /// only looks makes none.
     ///
     /// # Errors
     /// [`CliError::Usage`] names the variable or the file that is wrong.
-    pub fn keys(&self) -> Result<Keys, CliError> {
-        Secrets::keys_from_environment(&self.store_url).map_err(|error| CliError::Usage(with_sources(&error)))
+    pub fn existing_keys(&self) -> Result<Keys, CliError> {
+        Secrets::existing_keys_from_environment(&self.store_url).map_err(|error| without_keys(&error))
     }
 
     /// The store, which exists and has the schema that this program knows.
@@ -65,12 +67,22 @@ impl Context {
         self.engine_over(self.store().await?).await
     }
 
-    /// An engine over [`Context::store`] with whatever key there is: one that only reads.
+    /// An engine over [`Context::store`] with whatever keys there are: one that only reads.
     ///
     /// # Errors
     /// [`CliError`] says what is wrong with the store or its secrets.
     pub async fn engine_for_reading(&self) -> Result<Ticketing, CliError> {
-        self.engine_unchecked(self.store().await?)
+        let store = self.store().await?;
+        let keys = match Secrets::existing_keys_from_environment(&self.store_url) {
+            // A store that was never written to has no secrets yet, and nothing that would need them.
+            Err(error) if is_missing(&error) => {
+                let any = Secrets::generate().map_err(|error| CliError::Usage(error.to_string()))?.keys();
+                check_key(&*store, &any.audit).await?.map_err(|_| without_keys(&error))?;
+                any
+            }
+            found => found.map_err(|error| without_keys(&error))?,
+        };
+        Ok(engine_with(store, keys))
     }
 
     /// An engine over a store that is made if there is none.
@@ -127,7 +139,8 @@ impl Context {
     }
 
     async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
-        let engine = self.engine_unchecked(store)?;
+        let keys = Secrets::keys_from_environment(&self.store_url);
+        let engine = engine_with(store, keys.map_err(|error| CliError::Usage(with_sources(&error)))?);
         match engine.open_log().await {
             Ok(()) => Ok(engine),
             Err(EngineError::Refused(other)) => Err(CliError::Usage(format!(
@@ -137,10 +150,19 @@ impl Context {
             Err(unopened) => Err(unopened.into()),
         }
     }
+}
 
-    fn engine_unchecked(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
-        Ok(Ticketing::builder(store, self.keys()?, Arc::new(NoGateway)).build())
-    }
+fn is_missing(error: &SecretsError) -> bool {
+    matches!(error, SecretsError::File { source, .. } if source.kind() == ErrorKind::NotFound)
+}
+
+fn without_keys(error: &SecretsError) -> CliError {
+    let hint = "; give this program the server's secrets (TICKETING__SECRETS__FILE)";
+    CliError::Usage(format!("{}{}", with_sources(error), if is_missing(error) { hint } else { "" }))
+}
+
+fn engine_with(store: Arc<dyn Backend>, keys: Keys) -> Ticketing {
+    Ticketing::builder(store, keys, Arc::new(NoGateway)).build()
 }
 
 fn require_current(version: SchemaVersion) -> Result<(), CliError> {

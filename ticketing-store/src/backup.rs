@@ -1,7 +1,9 @@
 //! Backups of a store that is in use.
 
+#[cfg(feature = "sqlite")]
+use std::fs;
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 

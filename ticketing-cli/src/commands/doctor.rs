@@ -110,12 +110,12 @@ async fn clock(store: &dyn Backend) -> Result<Finding, StoreError> {
 
 async fn secrets(context: &Context, store: &dyn Backend) -> Result<Vec<Finding>, CliError> {
     let mut findings = Vec::new();
-    if let Ok(Some(file)) = Secrets::file_of(context.store_url())
+    if let Ok(Some(file)) = Secrets::file_from_environment(context.store_url())
         && file.is_file()
     {
         findings.push(private(&file));
     }
-    match context.keys() {
+    match context.existing_keys() {
         Err(error) => findings.push(Finding::new("secrets", Level::Fail, error.to_string())),
         Ok(keys) => match check_key(store, &keys.audit).await? {
             Ok(()) => {

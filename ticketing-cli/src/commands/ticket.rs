@@ -96,7 +96,7 @@ fn verify(args: VerifyArgs, context: &Context) -> Result<(), CliError> {
     let keys = match args.keys {
         Some(file) => read_keys(&file)?,
         None => {
-            let keys = context.keys()?;
+            let keys = context.existing_keys()?;
             std::iter::once(keys.ticket_signer.public_key()).chain(keys.ticket_keys_previous).collect()
         }
     };

@@ -53,3 +53,38 @@ fn the_secrets_file_may_be_named() {
     assert_eq!(run(&["verify"]).status.code(), Some(0));
     shop.run(&create).failed(2, "audit.key");
 }
+
+#[test]
+fn who_only_looks_makes_no_secrets_and_says_that_there_are_none() {
+    let shop = Shop::open();
+    let beside = shop.file().with_file_name("ticketing.db.secrets.toml");
+    shop.run(&["ticket", "verify", "TKT1.AQ"]).failed(2, "TICKETING__SECRETS__FILE");
+    let diagnosed = shop.run(&["doctor", "--json"]).done_with(3);
+    assert!(diagnosed.stdout.contains("cannot read the secrets file"), "{diagnosed:?}");
+    shop.run(&["verify"]).done();
+    shop.run(&["audit", "list"]).done();
+    assert!(!beside.exists(), "none were needed");
+
+    let create = ["event", "create", "--title", "Spring", "--venue", "Hall"];
+    shop.run(&create).done();
+    fs::remove_file(&beside).unwrap();
+    for args in [&["verify"][..], &["audit", "verify"]] {
+        shop.run(args).failed(2, "cannot read the secrets file");
+    }
+    assert!(!beside.exists());
+}
+
+#[test]
+fn the_doctor_looks_at_the_secrets_file_that_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shop = Shop::open();
+    let file = shop.file().with_file_name("shared.toml");
+    let run = |args: &[&str]| shop.command(args).env("TICKETING__SECRETS__FILE", &file).output().unwrap();
+    assert_eq!(run(&["event", "create", "--title", "Spring", "--venue", "Hall"]).status.code(), Some(0));
+    assert_eq!(run(&["doctor"]).status.code(), Some(0));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let diagnosed = run(&["doctor"]);
+    let told = String::from_utf8(diagnosed.stdout).unwrap();
+    assert_eq!(diagnosed.status.code(), Some(3), "{told}");
+    assert!(told.contains("shared.toml") && told.contains("chmod 600"), "{told}");
+}

@@ -1,11 +1,17 @@
 //! The engine's keys from the environment, under the server's names.
 
-use std::{env, ffi::OsString, fs, path::Path};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use ticketing_core::engine::Keys;
 
-use super::{Secrets, SecretsError, WeakSecret, is_weak, parse_seed};
+use super::{Secrets, SecretsError, WeakSecret, file, is_weak, parse_seed};
+use crate::url::UrlError;
 
 const AUDIT_KEY: &str = "TICKETING__AUDIT__KEY";
 const QUEUE_TOKEN_SECRET: &str = "TICKETING__QUEUE__TOKEN_SECRET";
@@ -17,18 +23,58 @@ const SECRETS_FILE: &str = "TICKETING__SECRETS__FILE";
 impl Secrets {
     /// The keys of an engine on the store at `store_url`, as the server beside it has them:
     /// `TICKETING__AUDIT__KEY`, `TICKETING__QUEUE__TOKEN_SECRET`, `TICKETING__TICKETS__SIGNING_SEED` and
-    /// `TICKETING__TICKETS__SIGNING_SEED_PREVIOUS`, each of them or the file that `…_FILE` names. What the environment does not give comes from the
-    /// file that `TICKETING__SECRETS__FILE` names, or else from [`Secrets::load_or_create`]; they are
-    /// asked only then.
+    /// `TICKETING__TICKETS__SIGNING_SEED_PREVIOUS`, each of them or the file that `…_FILE` names. What the
+    /// environment does not give comes from the file that `TICKETING__SECRETS__FILE` names, or else from
+    /// [`Secrets::load_or_create`]; they are asked only then.
     ///
     /// # Errors
     /// [`SecretsError`] names the variable or the file that is wrong, and never what it holds.
     pub fn keys_from_environment(store_url: &str) -> Result<Keys, SecretsError> {
-        keys(store_url, |name| env::var_os(name))
+        keys(|name| env::var_os(name), make_rest(store_url))
+    }
+
+    /// The same for whoever only looks: where [`Secrets::keys_from_environment`] would make a file, there are
+    /// no keys.
+    ///
+    /// # Errors
+    /// [`SecretsError`], also where there is no file and the environment does not have all.
+    pub fn existing_keys_from_environment(store_url: &str) -> Result<Keys, SecretsError> {
+        keys(|name| env::var_os(name), read_rest(store_url))
+    }
+
+    /// The file that holds what the environment does not give: the one that `TICKETING__SECRETS__FILE` names,
+    /// or else [`Secrets::file_of`] the store.
+    ///
+    /// # Errors
+    /// [`UrlError`] when the URL names no store.
+    pub fn file_from_environment(store_url: &str) -> Result<Option<PathBuf>, UrlError> {
+        match env::var_os(SECRETS_FILE) {
+            Some(file) => Ok(Some(file.into())),
+            None => Self::file_of(store_url),
+        }
     }
 }
 
-fn keys(store_url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<Keys, SecretsError> {
+/// Reads the file that is named, or else the store's, and makes it if there is none.
+fn make_rest(store_url: &str) -> impl FnOnce(Option<OsString>) -> Result<Secrets, SecretsError> {
+    move |named| match named {
+        Some(file) => Secrets::load_or_create_in(Path::new(&file)),
+        None => Secrets::load_or_create(store_url),
+    }
+}
+
+/// Reads the same file, and makes none.
+fn read_rest(store_url: &str) -> impl FnOnce(Option<OsString>) -> Result<Secrets, SecretsError> {
+    move |named| match named.map(PathBuf::from).map_or_else(|| Secrets::file_of(store_url), |file| Ok(Some(file)))? {
+        Some(file) => file::read(&file),
+        None => Secrets::generate().map_err(SecretsError::Randomness),
+    }
+}
+
+fn keys(
+    variable: impl Fn(&str) -> Option<OsString>,
+    rest: impl FnOnce(Option<OsString>) -> Result<Secrets, SecretsError>,
+) -> Result<Keys, SecretsError> {
     let (audit, queue_token) = (strong(AUDIT_KEY, &variable)?, strong(QUEUE_TOKEN_SECRET, &variable)?);
     let seed_of = |name| secret(name, &variable)?.map(|text| seed(name, &text)).transpose();
     let (seed, previous) = (seed_of(TICKET_SIGNING_SEED)?, seed_of(TICKET_SIGNING_SEED_PREVIOUS)?);
@@ -41,10 +87,7 @@ fn keys(store_url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<
                 None => keys,
             });
         }
-        _ => match variable(SECRETS_FILE) {
-            Some(file) => Secrets::load_or_create_in(Path::new(&file))?,
-            None => Secrets::load_or_create(store_url)?,
-        },
+        _ => rest(variable(SECRETS_FILE))?,
     };
     secrets.audit_key = audit.unwrap_or(secrets.audit_key);
     secrets.queue_token_key = queue_token.unwrap_or(secrets.queue_token_key);
@@ -117,12 +160,20 @@ mod tests {
         }
 
         fn keys(&self, variables: &[(&str, &str)]) -> Result<Keys, SecretsError> {
-            keys(&self.url(), |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+            keys(given(variables), make_rest(&self.url()))
+        }
+
+        fn existing_keys(&self, variables: &[(&str, &str)]) -> Result<Keys, SecretsError> {
+            keys(given(variables), read_rest(&self.url()))
         }
 
         fn has_file(&self) -> bool {
             self.folder.path().join("ticketing.db.secrets.toml").exists()
         }
+    }
+
+    fn given(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
     }
 
     fn public_key(keys: &Keys) -> String {
@@ -158,10 +209,29 @@ mod tests {
         let from_file = place.keys(&[named]).unwrap();
         assert!(path.exists() && !place.has_file());
         assert_eq!(public_key(&from_file), public_key(&Secrets::load_or_create_in(&path).unwrap().keys()));
-        let elsewhere = keys("postgres://db/tickets", |name| (name == SECRETS_FILE).then(|| named.1.into())).unwrap();
+        let elsewhere = keys(given(&[named]), make_rest("postgres://db/tickets")).unwrap();
         assert_eq!(public_key(&elsewhere), public_key(&from_file));
         let from_both = place.keys(&[named, (TICKET_SIGNING_SEED, SEED)]).unwrap();
         assert_ne!(public_key(&from_both), public_key(&from_file));
+    }
+
+    #[test]
+    fn who_only_looks_finds_what_there_is_and_makes_nothing() {
+        let place = Place::new();
+        let shared = place.folder.path().join("shared.toml");
+        let named = (SECRETS_FILE, shared.to_str().unwrap());
+        for variables in [&[][..], &[(AUDIT_KEY, AUDIT)], &[named]] {
+            let line = place.existing_keys(variables).unwrap_err().to_string();
+            assert!(line.contains("cannot read the secrets file"), "{line}");
+        }
+        assert!(!place.has_file() && !shared.exists());
+
+        let all = [(AUDIT_KEY, AUDIT), (QUEUE_TOKEN_SECRET, TOKEN), (TICKET_SIGNING_SEED, SEED)];
+        assert!(place.existing_keys(&all).is_ok() && !place.has_file());
+        for variables in [&[][..], &[named]] {
+            let made = place.keys(variables).unwrap();
+            assert_eq!(public_key(&place.existing_keys(variables).unwrap()), public_key(&made));
+        }
     }
 
     #[test]
@@ -201,7 +271,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let place = Place::new();
         let garbage = |name: &str| (name == AUDIT_KEY).then(|| OsString::from_vec(vec![0xff; 40]));
-        let line = keys(&place.url(), garbage).unwrap_err().to_string();
+        let line = keys(garbage, make_rest(&place.url())).unwrap_err().to_string();
         assert!(line.contains(AUDIT_KEY) && line.contains("UTF-8"), "{line}");
     }
 }
