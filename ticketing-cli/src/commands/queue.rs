@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use ticketing_core::{
-    command::SessionPatch,
+    command::{QueuePatch, SessionPatch},
     ids::SessionId,
-    waiting_room::{QueueMode, QueuePolicy},
+    waiting_room::QueueMode,
 };
 
 use crate::{
@@ -119,9 +119,7 @@ async fn stats(id: SessionId, context: &Context) -> Result<(), CliError> {
 
 async fn set_policy(args: PolicyArgs, context: &Context) -> Result<(), CliError> {
     let engine = context.engine().await?;
-    let view = engine.queries().session(args.id).await?;
-    let view = view.ok_or_else(|| CliError::not_found("session", args.id))?;
-    let queue = Some(args.changes.over(view.session.queue));
+    let queue = Some(args.changes.into());
     engine.update_session(OPERATOR, args.id, SessionPatch { queue, ..SessionPatch::default() }).await?;
     stats(args.id, context).await
 }
@@ -133,17 +131,17 @@ async fn clear(id: SessionId, context: &Context) -> Result<(), CliError> {
     stats(id, context).await
 }
 
-impl Changes {
-    fn over(self, policy: QueuePolicy) -> QueuePolicy {
-        let changed = |change: Option<Limit>, current| change.map_or(current, |Limit(limit)| limit);
-        QueuePolicy {
-            mode: self.mode.unwrap_or(policy.mode),
-            admit_per_second: changed(self.admit_per_second, policy.admit_per_second),
-            max_active: changed(self.max_active, policy.max_active),
-            max_length: changed(self.max_length, policy.max_length),
-            wait_ttl_seconds: changed(self.wait_ttl_seconds, policy.wait_ttl_seconds),
-            admit_ttl_seconds: changed(self.admit_ttl_seconds, policy.admit_ttl_seconds),
-            pre_queue_seconds: changed(self.pre_queue_seconds, policy.pre_queue_seconds),
+impl From<Changes> for QueuePatch {
+    fn from(changes: Changes) -> Self {
+        let limit = |change: Option<Limit>| change.map(|Limit(limit)| limit);
+        Self {
+            mode: changes.mode,
+            admit_per_second: limit(changes.admit_per_second),
+            max_active: limit(changes.max_active),
+            max_length: limit(changes.max_length),
+            wait_ttl_seconds: limit(changes.wait_ttl_seconds),
+            admit_ttl_seconds: limit(changes.admit_ttl_seconds),
+            pre_queue_seconds: limit(changes.pre_queue_seconds),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Events, sessions and seats.
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     money::Money,
     seat::SeatId,
     session::{SaleStatus, SessionKind, limits},
-    waiting_room::QueuePolicy,
+    waiting_room::{QueueMode, QueuePolicy},
 };
 
 /// Creates an event.
@@ -127,7 +128,57 @@ pub struct SessionPatch {
     /// The organiser's intent.
     pub status: Option<SaleStatus>,
     /// How the waiting room admits.
-    pub queue: Option<QueuePolicy>,
+    pub queue: Option<QueuePatch>,
+}
+
+/// Changes how a waiting room admits; `None` leaves a limit as it is, and `Some(None)` takes it away.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct QueuePatch {
+    /// Whether holds need a queue token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<QueueMode>,
+    /// Admissions per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_per_second: Option<Option<u32>>,
+    /// Most admitted places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_active: Option<Option<u32>>,
+    /// How long a place waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ttl_seconds: Option<Option<u32>>,
+    /// How long an admitted place may hold tickets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_ttl_seconds: Option<Option<u32>>,
+    /// Most places waiting and admitted together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<Option<u32>>,
+    /// How long before the sale the line opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pre_queue_seconds: Option<Option<u32>>,
+}
+
+impl From<QueuePolicy> for QueuePatch {
+    /// The change of every limit to that of `policy`.
+    fn from(policy: QueuePolicy) -> Self {
+        let QueuePolicy {
+            mode,
+            admit_per_second,
+            max_active,
+            wait_ttl_seconds,
+            admit_ttl_seconds,
+            max_length,
+            pre_queue_seconds,
+        } = policy;
+        Self {
+            mode: Some(mode),
+            admit_per_second: Some(admit_per_second),
+            max_active: Some(max_active),
+            wait_ttl_seconds: Some(wait_ttl_seconds),
+            admit_ttl_seconds: Some(admit_ttl_seconds),
+            max_length: Some(max_length),
+            pre_queue_seconds: Some(pre_queue_seconds),
+        }
+    }
 }
 
 /// Changes a session.

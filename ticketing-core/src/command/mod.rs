@@ -14,7 +14,7 @@ mod user;
 
 pub use self::{
     catalogue::{
-        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, NewSession, SessionPatch, UpdateEvent,
+        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, NewSession, QueuePatch, SessionPatch, UpdateEvent,
         UpdateSession,
     },
     hold::{ExpireHolds, HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal, Swept},

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     audit::{Action, ChainHead, StreamId},
-    command::{CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, SessionPatch, UpdateEvent, UpdateSession},
+    command::{
+        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, QueuePatch, SessionPatch, UpdateEvent, UpdateSession,
+    },
     event::{DESCRIPTION_CHARS_MAX, Event, NAME_CHARS_MAX},
     money::Money,
     seat::{Seat, SeatStatus},
@@ -190,8 +192,18 @@ fn apply(patch: &SessionPatch, session: &mut Session) {
     session.hold_ttl_seconds = patch.hold_ttl_seconds.unwrap_or(session.hold_ttl_seconds);
     session.status = patch.status.unwrap_or(session.status);
     if let Some(queue) = &patch.queue {
-        session.queue.clone_from(queue);
+        apply_queue(queue, &mut session.queue);
     }
+}
+
+fn apply_queue(patch: &QueuePatch, policy: &mut QueuePolicy) {
+    policy.mode = patch.mode.unwrap_or(policy.mode);
+    policy.admit_per_second = patch.admit_per_second.unwrap_or(policy.admit_per_second);
+    policy.max_active = patch.max_active.unwrap_or(policy.max_active);
+    policy.wait_ttl_seconds = patch.wait_ttl_seconds.unwrap_or(policy.wait_ttl_seconds);
+    policy.admit_ttl_seconds = patch.admit_ttl_seconds.unwrap_or(policy.admit_ttl_seconds);
+    policy.max_length = patch.max_length.unwrap_or(policy.max_length);
+    policy.pre_queue_seconds = patch.pre_queue_seconds.unwrap_or(policy.pre_queue_seconds);
 }
 
 fn set_kind(patch: &SessionPatch, session: &mut Session) -> Verdict<(), CatalogueRefusal> {

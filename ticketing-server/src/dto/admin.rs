@@ -199,7 +199,7 @@ impl From<UpdateSessionRequest> for SessionPatch {
             max_per_user: request.max_per_user,
             hold_ttl_seconds: request.hold_ttl_seconds,
             status: request.status,
-            queue: request.queue.map(Into::into),
+            queue: request.queue.map(|queue| QueuePolicy::from(queue).into()),
         }
     }
 }

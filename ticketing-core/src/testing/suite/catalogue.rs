@@ -109,7 +109,7 @@ pub async fn a_field_out_of_its_bounds_is_named(h: Harness) {
     let policy = |change: fn(&mut QueuePolicy)| {
         let mut policy = QueuePolicy::default();
         change(&mut policy);
-        SessionPatch { queue: Some(policy), ..SessionPatch::default() }
+        SessionPatch { queue: Some(policy.into()), ..SessionPatch::default() }
     };
     let none = SessionPatch::default;
     let bad = [

@@ -301,6 +301,7 @@ macro_rules! conformance {
                 a_line_of_many_steps_is_sent_away_to_its_end
                 a_wait_ahead_of_the_sale_counts_from_its_opening
                 a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
+                a_limit_is_changed_alone
                 a_rate_counts_from_when_it_is_set
                 a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away
                 a_room_switched_off_lets_all_hold_and_switched_on_again_knows_its_line

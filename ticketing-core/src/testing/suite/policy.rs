@@ -1,9 +1,9 @@
 //! The waiting room's policy: ahead of the sale, changed while people wait, and cleared.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::{
-    command::{HoldRefusal, QueueRefusal, SessionPatch},
+    command::{HoldRefusal, QueuePatch, QueueRefusal, SessionPatch},
     engine::{QueueState, QueueStatusRefusal},
     ids::UserId,
     session::SaleStatus,
@@ -28,7 +28,7 @@ async fn patch(h: &Harness, patch: SessionPatch) {
 }
 
 async fn set(h: &Harness, policy: QueuePolicy) {
-    patch(h, SessionPatch { queue: Some(policy), ..SessionPatch::default() }).await;
+    patch(h, SessionPatch { queue: Some(policy.into()), ..SessionPatch::default() }).await;
 }
 
 async fn line(h: &Harness, len: u32) -> Vec<(UserId, String)> {
@@ -204,6 +204,21 @@ pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h:
     set(&h, QueuePolicy { max_active: None, ..one() }).await;
     h.tick().await;
     assert_eq!(allowed(&h, &line[3..]).await, 3);
+}
+
+pub async fn a_limit_is_changed_alone(h: Harness) {
+    h.queue_session(100, QueuePolicy { max_length: Some(9), ..one() }).await;
+    let of = |queue: QueuePatch| SessionPatch { queue: Some(queue), ..SessionPatch::default() };
+    let rate = of(QueuePatch { admit_per_second: Some(Some(7)), ..QueuePatch::default() });
+    let wider = of(QueuePatch { max_active: Some(None), ..QueuePatch::default() });
+    join(patch(&h, rate), patch(&h, wider)).await;
+    let expected = QueuePolicy {
+        admit_per_second: Some(7),
+        max_active: None,
+        max_length: Some(9),
+        ..QueuePolicy::default()
+    };
+    assert_eq!(h.store.session(h.session_id()).await.unwrap().unwrap().session.queue, expected);
 }
 
 pub async fn a_rate_counts_from_when_it_is_set(h: Harness) {
