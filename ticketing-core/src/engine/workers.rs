@@ -29,6 +29,8 @@ const MATCH_EVERY: Duration = Duration::from_secs(1);
 const ROUND_LEN: u32 = 256;
 /// Sessions whose turns go together, so that they share batches.
 const SESSIONS_AT_ONCE: usize = 64;
+/// Messages under way at once: a gateway that is slow to answer one holds up few others.
+const MESSAGES_AT_ONCE: usize = 16;
 
 /// What one [`Ticketing::tick`] did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -208,8 +210,9 @@ impl Ticketing {
     async fn deliver(&self) -> Result<u64, EngineError<Never>> {
         let now = self.queries().now().await?;
         let mut round = Round::default();
-        for due in self.queries().outbox_due(now, ROUND_LEN).await? {
-            round.note(self.deliver_one(&due).await);
+        for together in self.queries().outbox_due(now, ROUND_LEN).await?.chunks(MESSAGES_AT_ONCE) {
+            let delivered = join_all(together.iter().map(|due| self.deliver_one(due))).await;
+            delivered.into_iter().for_each(|delivered| round.note(delivered));
         }
         round.end()
     }

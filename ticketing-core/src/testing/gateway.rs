@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Barrier;
 
 use crate::{
     clock::Timestamp,
@@ -40,6 +41,7 @@ struct State {
     open_replies_lost: u32,
     refunds_unavailable: u32,
     refund_replies_lost: u32,
+    refunds_meet: Option<Arc<Barrier>>,
 }
 
 impl TestGateway {
@@ -67,6 +69,11 @@ impl TestGateway {
     /// The next `times` refunds find it away; nothing is given back.
     pub fn refund_unavailable(&self, times: u32) {
         self.state().refunds_unavailable = times;
+    }
+
+    /// From now on refunds are answered `together` at once: each waits until so many are under way.
+    pub fn refunds_meet(&self, together: usize) {
+        self.state().refunds_meet = Some(Arc::new(Barrier::new(together)));
     }
 
     /// The replies of the next `times` refunds are lost; the money is given back.
@@ -141,6 +148,10 @@ impl PaymentGateway for TestGateway {
 
     fn refund(&self, request: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
         Box::pin(async move {
+            let meeting = self.state().refunds_meet.clone();
+            if let Some(meeting) = meeting {
+                meeting.wait().await;
+            }
             let mut state = self.state();
             state.refunds_asked += 1;
             if strikes(&mut state.refunds_unavailable) {

@@ -225,6 +225,7 @@ macro_rules! conformance {
                 a_refund_whose_reply_was_lost_is_given_once
                 a_worker_that_dies_in_the_middle_of_a_refund_leaves_it_to_the_next
                 a_lease_is_one_worker_s_alone
+                refunds_are_under_way_side_by_side
             }
             reconcile {
                 what_is_settled_is_left_alone

@@ -10,7 +10,10 @@ use crate::{
         PaymentStatus,
         gateway::{PaymentGateway, Refund},
     },
-    testing::{Harness, harness::ALICE},
+    testing::{
+        Harness,
+        harness::{ALICE, OPERATOR, buyer},
+    },
 };
 
 /// ALICE's money came for a hold that she had given up.
@@ -103,4 +106,16 @@ pub async fn a_lease_is_one_worker_s_alone(h: Harness) {
     assert_eq!(h.command(lease(1)).await.unwrap().unwrap().attempts, 2);
     h.clock.advance(LEASE);
     assert_eq!(h.tick().await.delivered, 1);
+}
+
+pub async fn refunds_are_under_way_side_by_side(h: Harness) {
+    h.session(8).await;
+    for n in 0..8 {
+        let open = h.buy(buyer(n), "k1", 1).await;
+        h.engine.refund_order(OPERATOR, open.order.id).await.unwrap();
+    }
+    h.gateway.refunds_meet(8);
+    assert_eq!(h.tick().await.delivered, 8);
+    let keys: Vec<_> = h.gateway.refunds().into_iter().map(|refund| refund.key).collect();
+    assert_eq!((keys.len(), h.gateway.refunds_asked()), (8, 8));
 }
