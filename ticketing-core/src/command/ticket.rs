@@ -4,6 +4,7 @@ use crate::{
     audit::Caller,
     clock::Timestamp,
     ids::{SessionId, TicketId},
+    seat::SeatId,
     ticket::{ScanNonce, Ticket},
 };
 
@@ -12,10 +13,14 @@ use crate::{
 pub struct RedeemTicket {
     /// Who scanned it.
     pub caller: Caller,
-    /// The ticket's session.
+    /// The session that the ticket's code names.
     pub session_id: SessionId,
     /// The ticket.
     pub ticket_id: TicketId,
+    /// The seat that its code names.
+    pub seat_id: Option<SeatId>,
+    /// The session that the door is for; `None`: any.
+    pub door: Option<SessionId>,
     /// The scan's own name.
     pub nonce: ScanNonce,
 }

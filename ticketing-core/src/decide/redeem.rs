@@ -10,9 +10,14 @@ use crate::{
 /// Uses a ticket, once. The scan that used it is answered the same again.
 pub(super) fn redeem(context: &mut Context<'_>, command: &RedeemTicket) -> Verdict<Redeemed, RedeemRefusal> {
     let ticket = context.snapshot.tickets.get(&(command.session_id, command.ticket_id))?.cloned();
+    // What was signed is what was sold, or one of the two is not what it was.
+    let ticket = ticket.filter(|ticket| ticket.seat_id == command.seat_id);
     let (Some(ticket), Some(mut session)) = (ticket, context.session(command.session_id)?) else {
         return refuse(RedeemRefusal::InvalidTicket);
     };
+    if command.door.is_some_and(|door| door != session.id) {
+        return refuse(RedeemRefusal::WrongSession);
+    }
     match (ticket.status, &ticket.redemption) {
         (TicketStatus::Revoked, _) => return refuse(RedeemRefusal::Revoked),
         (TicketStatus::Used, Some(used)) if used.nonce == command.nonce => {

@@ -6,7 +6,7 @@ use crate::{
     audit::Actor,
     command::{RedeemRefusal, Redeemed},
     engine::{Keys, RedeemRequest},
-    ids::SessionId,
+    ids::{SessionId, TicketId},
     testing::{
         Harness,
         harness::{ALICE, OPERATOR, refusal},
@@ -78,6 +78,23 @@ pub async fn a_door_knows_its_session_and_no_code_but_ours(h: Harness) {
     let forged = stranger.ticket_signer.sign(&ticket);
     assert_eq!(scan_at(&h, forged, "n1", None).await, Err(RedeemRefusal::InvalidTicket));
     assert!(scan_at(&h, code, "n1", Some(ticket.session_id)).await.is_ok());
+}
+
+/// As after a failover that lost the sale, or a restore of an older copy: the code is genuine, and what it names
+/// is not what the ledger has.
+pub async fn a_ticket_whose_code_names_another_seat_lets_nobody_in(h: Harness) {
+    let ticket = bought(&h).await;
+    let elsewhere = h.session(5).await;
+    let others = [
+        Ticket { seat_id: Some("A1".parse().expect("a label")), ..ticket.clone() },
+        Ticket { session_id: elsewhere, ..ticket.clone() },
+        Ticket { session_id: SessionId::from_uuid(h.fresh()), ..ticket.clone() },
+        Ticket { id: TicketId::from_uuid(h.fresh()), ..ticket.clone() },
+    ];
+    for other in others {
+        assert_eq!(scan(&h, &other, "n1").await, Err(RedeemRefusal::InvalidTicket), "{other:?}");
+    }
+    assert!(scan(&h, &ticket, "n1").await.is_ok());
 }
 
 pub async fn a_ticket_signed_with_the_seed_before_is_good(h: Harness) {

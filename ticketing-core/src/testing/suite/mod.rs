@@ -276,6 +276,7 @@ macro_rules! conformance {
                 a_hundred_doors_at_once_let_one_in
                 what_was_given_back_lets_nobody_in
                 a_door_knows_its_session_and_no_code_but_ours
+                a_ticket_whose_code_names_another_seat_lets_nobody_in
                 a_ticket_signed_with_the_seed_before_is_good
             }
             logins {
