@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod no_gateway;
 mod output;
+mod password_policy;
 mod views;
 
 use std::process::ExitCode;

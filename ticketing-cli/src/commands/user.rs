@@ -6,16 +6,14 @@ use clap::{Args, Subcommand};
 use ticketing_core::{
     engine::NewUser,
     ids::UserId,
-    user::{
-        Email, Role,
-        password::{self, PasswordHash},
-    },
+    user::{Email, Role, password::PasswordHash},
 };
 
 use crate::{
     args::ListArgs,
     context::{Context, OPERATOR},
     error::CliError,
+    password_policy,
     views::UserRow,
 };
 
@@ -106,7 +104,7 @@ pub async fn run(command: UserCommand, context: &Context) -> Result<(), CliError
 async fn create_admin(args: CreateAdminArgs, context: &Context) -> Result<(), CliError> {
     let CreateAdminArgs { email, password_stdin: _ } = args;
     let password = read_password(context)?;
-    password::check(&password).map_err(|weak| CliError::Refused(weak.to_string()))?;
+    password_policy::from_environment()?.check(&password).map_err(|weak| CliError::Refused(weak.to_string()))?;
     let password_hash = PasswordHash::of(&password);
     let engine = context.engine_creating_store().await?;
     let user = engine.create_user(OPERATOR, NewUser { email, password_hash, role: Role::Admin }).await?;

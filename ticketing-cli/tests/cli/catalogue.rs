@@ -38,6 +38,15 @@ fn a_weak_password_is_refused_before_a_store_is_made() {
     let args = ["user", "create-admin", "--email", "a@example.com", "--password-stdin"];
     shop.run_with_input(&args, "secret\n").failed(1, "an upper-case letter");
     shop.run_with_input(&args, "\n").failed(2, "no password");
+    let stricter = |value: &str| {
+        let mut command = shop.command(&args);
+        let ended = command.env("TICKETING__AUTH__PASSWORD_MIN_CHARS", value).write_stdin(PASSWORD).output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (code, told) = stricter("15");
+    assert!(code == Some(1) && told.contains("15 to 128 characters"), "{told}");
+    let (code, told) = stricter("many");
+    assert!(code == Some(2) && told.contains("TICKETING__AUTH__PASSWORD_MIN_CHARS"), "{told}");
     assert!(!shop.file().exists());
 }
 
