@@ -3,6 +3,8 @@
 //! Every record's MAC covers the one before it, and the stream's owner (the session's own row, for
 //! instance) keeps the head: an edit, a deletion or a truncation by anyone without the key shows.
 
+mod trace;
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+pub use self::trace::{TraceContext, TraceContextError, TraceId};
 use crate::{
     clock::Timestamp,
     ids::{EventId, SessionId, UserId},
@@ -140,81 +143,6 @@ impl std::str::FromStr for Actor {
             "engine" => Self::Engine,
             user => Self::User(user.parse()?),
         })
-    }
-}
-
-/// A W3C trace id: ties a request's log lines, answer and audit records together.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TraceId(pub u128);
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A W3C trace context: a span within its trace. Its text is a `traceparent` of version 00.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TraceContext {
-    /// The trace; not zero.
-    pub trace_id: TraceId,
-    /// The span; not zero.
-    pub span_id: u64,
-    /// Whether somebody records it.
-    pub sampled: bool,
-}
-
-/// The text is no `traceparent`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a traceparent: expected 00-<32 hex>-<16 hex>-<2 hex>")]
-pub struct TraceContextError;
-
-impl fmt::Display for TraceContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
-    }
-}
-
-impl std::str::FromStr for TraceContext {
-    type Err = TraceContextError;
-
-    fn from_str(text: &str) -> Result<Self, TraceContextError> {
-        let mut parts = text.split('-');
-        let mut hex = |digits: usize| {
-            let part = parts.next()?;
-            let plain = part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            plain.then(|| u128::from_str_radix(part, 16).ok()).flatten()
-        };
-        let parsed = (|| Some((hex(2)?, hex(32)?, hex(16)?, hex(2)?)))();
-        match (parsed, parts.next()) {
-            (Some((0, trace_id, span_id, flags)), None) if trace_id != 0 && span_id != 0 => Ok(Self {
-                trace_id: TraceId(trace_id),
-                span_id: u64::try_from(span_id).map_err(|_| TraceContextError)?,
-                sampled: flags & 1 == 1,
-            }),
-            _ => Err(TraceContextError),
-        }
-    }
-}
-
-impl TryFrom<String> for TraceContext {
-    type Error = TraceContextError;
-
-    fn try_from(text: String) -> Result<Self, TraceContextError> {
-        text.parse()
-    }
-}
-
-impl From<TraceContext> for String {
-    fn from(context: TraceContext) -> Self {
-        context.to_string()
     }
 }
 

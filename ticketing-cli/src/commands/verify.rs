@@ -53,9 +53,8 @@ impl Show for Chains {
 /// # Errors
 /// [`CliError::Broken`] when one does not hold.
 pub async fn chains(context: &Context) -> Result<(), CliError> {
-    let report = context.engine_for_reading().await?.verify().await?;
-    let breaks: Vec<_> = report.violations.into_iter().filter(|broken| broken.invariant == "I14").collect();
-    let broken = breaks.len();
+    let report = context.engine_for_reading().await?.verify_log().await?;
+    let (broken, breaks) = (report.violations.len(), report.violations);
     for violation in &breaks {
         context.output.note(format_args!("{}: {}", violation.target, violation.detail));
     }

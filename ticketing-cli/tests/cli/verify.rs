@@ -56,3 +56,18 @@ fn a_clean_store_is_said_to_be_clean() {
     let report = with_a_hold().json(&["verify"]);
     assert_eq!((&report["ok"], &report["holds"], &report["sessions"]), (&true.into(), &1.into(), &1.into()));
 }
+
+#[test]
+fn a_chain_that_holds_is_not_broken_by_what_others_changed_beside_it() {
+    let shop = with_a_hold();
+    let released = "UPDATE holds SET status = 'RELEASED', ended_at = created_at";
+    assert_eq!(shop.database().execute(released, []).unwrap(), 1);
+    let report = shop.run(&["verify"]).done_with(3);
+    assert!(report.stderr.contains("I14"), "{report:?}");
+    assert_eq!(shop.json(&["audit", "verify"])["ok"], true);
+
+    let edited = "UPDATE audit_log SET actor = 'engine' WHERE stream LIKE 'session_%'";
+    assert!(shop.database().execute(edited, []).unwrap() > 0);
+    let broken = shop.run(&["audit", "verify"]).done_with(3);
+    assert!(broken.stderr.contains("1 broken audit chain") && broken.stderr.contains("session_"), "{broken:?}");
+}

@@ -232,6 +232,14 @@ impl Ticketing {
         crate::verify::verify(self.queries(), &self.inner.keys.audit).await
     }
 
+    /// Checks every chain of the audit log, and nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn verify_log(&self) -> Result<Report, StoreError> {
+        crate::verify::verify_log(self.queries(), &self.inner.keys.audit).await
+    }
+
     /// Checks that the store's audit log was written with this engine's key, and begins one that is empty:
     /// for the start of a program, before it writes anything else. Of engines with different keys that
     /// open an empty log at once, one begins it, and all others are refused.

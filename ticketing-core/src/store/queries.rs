@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::{Hold, HoldStatus},
-    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::{Order, OrderStatus},
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment, PaymentLink},
@@ -17,7 +17,7 @@ use crate::{
     session::Session,
     store::StoreError,
     ticket::Ticket,
-    user::{Email, User, login::Login},
+    user::{Email, User},
     waiting_room::{Place, Room},
 };
 
@@ -300,9 +300,6 @@ pub trait Queries: Send + Sync + fmt::Debug {
 
     /// Orders.
     fn orders(&self, filter: OrderFilter, page: PageRequest) -> BoxFuture<'_, Result<Page<Order>, StoreError>>;
-
-    /// A login.
-    fn login(&self, id: LoginId) -> BoxFuture<'_, Result<Option<Login>, StoreError>>;
 
     /// A user's orders, newest first.
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> BoxFuture<'_, Result<Page<Order>, StoreError>>;

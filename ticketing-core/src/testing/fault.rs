@@ -14,7 +14,7 @@ use crate::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{BatchId, CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{BatchId, CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
@@ -26,7 +26,7 @@ use crate::{
         SessionView, Store, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User, login::Login},
+    user::{Email, User},
     waiting_room::Place,
 };
 
@@ -370,7 +370,6 @@ impl Queries for FaultStore {
         holds(filter: HoldFilter, page: PageRequest) -> Page<Hold>;
         order(id: OrderId) -> Option<Order>;
         orders(filter: OrderFilter, page: PageRequest) -> Page<Order>;
-        login(id: LoginId) -> Option<Login>;
         orders_of_user(user: UserId, page: PageRequest) -> Page<Order>;
         payment(id: PaymentId) -> Option<Payment>;
         payment_by_gateway(name: GatewayPaymentId) -> Option<Payment>;

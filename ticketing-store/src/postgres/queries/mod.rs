@@ -12,7 +12,7 @@ use ticketing_core::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
@@ -21,7 +21,7 @@ use ticketing_core::{
         SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User, login::Login},
+    user::{Email, User},
     waiting_room::Place,
 };
 use tokio_postgres::types::Type;
@@ -32,7 +32,7 @@ use super::{
     columns::{Array, At, Id, int},
     flight::{Query, params},
     tables::{
-        Stored, audit, callbacks, events, holds, logins, orders, outbox, payments, places, record, records, rooms,
+        Stored, audit, callbacks, events, holds, orders, outbox, payments, places, record, records, rooms,
         sessions, tickets, users,
     },
 };
@@ -149,10 +149,6 @@ impl Queries for PostgresStore {
             move |from, limit| lists::orders(&filter, lists::ascending(from), limit),
             |order: &Order| order.id,
         ))
-    }
-
-    fn login(&self, id: LoginId) -> Answer<'_, Option<Login>> {
-        self.one("reading a login", Query::new(&logins::BY_IDS, params![Array::ids([id])]))
     }
 
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> Answer<'_, Page<Order>> {

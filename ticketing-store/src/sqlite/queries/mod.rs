@@ -11,7 +11,7 @@ use ticketing_core::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
@@ -22,7 +22,7 @@ use ticketing_core::{
         QueueView, SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User, login::Login},
+    user::{Email, User},
     waiting_room::Place,
 };
 
@@ -30,7 +30,7 @@ use super::{
     SqliteStore,
     columns::{Columns, Id, int},
     tables::{
-        all, audit, callbacks, events, holds, logins, one, orders, outbox, payments, places, rooms, sessions, tickets,
+        all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets,
         users,
     },
 };
@@ -139,10 +139,6 @@ impl Queries for SqliteStore {
             move |db, from, limit| lists::orders(db, &filter, from, limit),
             |order: &Order| order.id,
         ))
-    }
-
-    fn login(&self, id: LoginId) -> Answer<'_, Option<Login>> {
-        self.read("reading a login", move |db| one(db, logins::BY_ID, [id.bytes()]))
     }
 
     fn orders_of_user(&self, user: UserId, page: PageRequest) -> Answer<'_, Page<Order>> {

@@ -19,7 +19,7 @@ use crate::{
     clock::Timestamp,
     event::{Event, EventStatus},
     hold::Hold,
-    ids::{CallbackId, EventId, HoldId, LoginId, OrderId, PaymentId, SessionId, TicketId, UserId},
+    ids::{CallbackId, EventId, HoldId, OrderId, PaymentId, SessionId, TicketId, UserId},
     order::Order,
     outbox::OutboxMessage,
     payment::{Callback, GatewayPaymentId, Payment},
@@ -30,7 +30,7 @@ use crate::{
         SessionView, StoreError, TicketView,
     },
     ticket::Ticket,
-    user::{Email, User, login::Login},
+    user::{Email, User},
     waiting_room::Place,
 };
 
@@ -115,7 +115,6 @@ impl<K: KeyValue> Queries for KvStore<K> {
         holds(filter: HoldFilter, page: PageRequest) -> Page<Hold> => |s| s.list_holds(filter, page);
         order(id: OrderId) -> Option<Order> => |s| s.follow(keys::order_by_id(&id));
         orders(filter: OrderFilter, page: PageRequest) -> Page<Order> => |s| s.list_orders(filter, page);
-        login(id: LoginId) -> Option<Login> => |s| s.get(keys::login(&id));
         orders_of_user(user: UserId, page: PageRequest) -> Page<Order> => |s| s.list_orders_of_user(user, page);
         payment(id: PaymentId) -> Option<Payment> => |s| s.follow(keys::payment_by_id(&id));
         payment_by_gateway(name: GatewayPaymentId) -> Option<Payment> => |s| s.follow(keys::gateway(name.as_str()));
