@@ -25,11 +25,7 @@ fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<PasswordPolicy, C
     })
 }
 
-fn given<T: FromStr>(
-    variable: &impl Fn(&str) -> Option<OsString>,
-    setting: &str,
-    usual: T,
-) -> Result<T, CliError> {
+fn given<T: FromStr>(variable: &impl Fn(&str) -> Option<OsString>, setting: &str, usual: T) -> Result<T, CliError> {
     let name = format!("TICKETING__AUTH__PASSWORD_{setting}");
     let Some(text) = variable(&name) else { return Ok(usual) };
     let parsed = text.to_str().and_then(|text| text.parse().ok());
@@ -47,10 +43,8 @@ mod tests {
     #[test]
     fn what_the_environment_says_takes_the_place_of_the_usual() {
         assert_eq!(of(&[]).unwrap(), PasswordPolicy::default());
-        let stricter = [
-            ("TICKETING__AUTH__PASSWORD_MIN_CHARS", "15"),
-            ("TICKETING__AUTH__PASSWORD_REQUIRE_DIGIT", "false"),
-        ];
+        let stricter =
+            [("TICKETING__AUTH__PASSWORD_MIN_CHARS", "15"), ("TICKETING__AUTH__PASSWORD_REQUIRE_DIGIT", "false")];
         let expected = PasswordPolicy { chars_min: 15, digit: false, ..PasswordPolicy::default() };
         assert_eq!(of(&stricter).unwrap(), expected);
         let wrong = of(&[("TICKETING__AUTH__PASSWORD_REQUIRE_UPPER", "perhaps")]).unwrap_err().to_string();

@@ -142,7 +142,8 @@ async fn the_role_of_the_docs_takes_nothing_away() {
     }
     refused("UPDATE audit_log SET actor = 'nobody'".to_owned()).await;
     refused("UPDATE audit_log SET meta = '{}' WHERE seq = 0".to_owned()).await;
-    for fixed in ["user_id = gen_random_uuid()", "seat_id = 'A1'", "issued_at = now()", "order_id = gen_random_uuid()"] {
+    for fixed in ["user_id = gen_random_uuid()", "seat_id = 'A1'", "issued_at = now()", "order_id = gen_random_uuid()"]
+    {
         refused(format!("UPDATE tickets SET {fixed}")).await;
     }
     refused("UPDATE refinery_schema_history SET checksum = '0'".to_owned()).await;

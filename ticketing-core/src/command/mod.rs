@@ -14,8 +14,8 @@ mod user;
 
 pub use self::{
     catalogue::{
-        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, NewSession, QueuePatch, SessionPatch, UpdateEvent,
-        UpdateSession,
+        CatalogueRefusal, CreateEvent, CreateSession, ImportSeats, NewSeat, NewSession, QueuePatch, SessionPatch,
+        UpdateEvent, UpdateSession,
     },
     hold::{ExpireHolds, HoldRefusal, PlaceHold, Placed, QueueTicket, ReleaseBy, ReleaseHold, ReleaseRefusal, Swept},
     login::{EndLogin, LoginRefusal, Rehash, RotateLogin, Rotated, StartLogin},

@@ -212,12 +212,8 @@ pub async fn a_limit_is_changed_alone(h: Harness) {
     let rate = of(QueuePatch { admit_per_second: Some(Some(7)), ..QueuePatch::default() });
     let wider = of(QueuePatch { max_active: Some(None), ..QueuePatch::default() });
     join(patch(&h, rate), patch(&h, wider)).await;
-    let expected = QueuePolicy {
-        admit_per_second: Some(7),
-        max_active: None,
-        max_length: Some(9),
-        ..QueuePolicy::default()
-    };
+    let expected =
+        QueuePolicy { admit_per_second: Some(7), max_active: None, max_length: Some(9), ..QueuePolicy::default() };
     assert_eq!(h.store.session(h.session_id()).await.unwrap().unwrap().session.queue, expected);
 }
 

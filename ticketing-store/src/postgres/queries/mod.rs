@@ -32,8 +32,8 @@ use super::{
     columns::{Array, At, Id, int},
     flight::{Query, params},
     tables::{
-        Stored, audit, callbacks, events, holds, orders, outbox, payments, places, record, records, rooms,
-        sessions, tickets, users,
+        Stored, audit, callbacks, events, holds, orders, outbox, payments, places, record, records, rooms, sessions,
+        tickets, users,
     },
 };
 

@@ -30,8 +30,7 @@ use super::{
     SqliteStore,
     columns::{Columns, Id, int},
     tables::{
-        all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets,
-        users,
+        all, audit, callbacks, events, holds, one, orders, outbox, payments, places, rooms, sessions, tickets, users,
     },
 };
 
