@@ -6,6 +6,7 @@ pub mod engine;
 pub mod http;
 pub mod pairs;
 pub mod postgres;
+pub mod redis;
 pub mod reference;
 pub mod report;
 pub mod server;

@@ -8,3 +8,4 @@ pub mod neighbours;
 pub mod nodes;
 pub mod postgres_hold;
 pub mod purchase;
+pub mod redis_hold;

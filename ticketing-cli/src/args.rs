@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use ticketing_core::store::PageRequest;
 
-use crate::commands::{audit, backup, event, hold, migrate, order, payment, queue, session, ticket, user};
+use crate::commands::{audit, backup, event, hold, migrate, order, payment, queue, session, ticket, user, verify};
 
 /// Runs a ticketing store: accounts, events, sessions, holds, and the proof that it all adds up.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Check every invariant of the store
     #[command(after_help = crate::commands::verify::EXAMPLES)]
-    Verify,
+    Verify(verify::VerifyArgs),
 }
 
 #[cfg(test)]

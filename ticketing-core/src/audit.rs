@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for StreamId {
 
 /// A link's MAC.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainMac(pub [u8; 32]);
+pub struct ChainMac(#[serde(with = "crate::hex")] pub [u8; 32]);
 
 impl fmt::Debug for ChainMac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

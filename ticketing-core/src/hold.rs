@@ -74,7 +74,7 @@ impl Wanted {
 
 /// The first half of a SHA-256 over a parsed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RequestDigest(pub [u8; 16]);
+pub struct RequestDigest(#[serde(with = "crate::hex")] pub [u8; 16]);
 
 /// A client's `Idempotency-Key`: 1–255 visible ASCII characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ pub mod command;
 pub mod decide;
 pub mod engine;
 pub mod event;
+mod hex;
 pub mod hold;
 pub mod ids;
 pub mod money;

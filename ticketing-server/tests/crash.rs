@@ -30,7 +30,7 @@ struct Told {
     paid: Vec<(u64, String)>,
 }
 
-on_stores! { sqlite postgres => { nothing_acknowledged_is_lost_in_twenty_kills_under_load } }
+on_stores! { sqlite postgres redis => { nothing_acknowledged_is_lost_in_twenty_kills_under_load } }
 
 async fn nothing_acknowledged_is_lost_in_twenty_kills_under_load(store: &Store) {
     let mut server = Server::start(&store.url());

@@ -34,7 +34,7 @@ const BUYERS: u64 = 500;
 const STOCK: i64 = 100;
 
 on_stores! {
-    sqlite postgres => {
+    sqlite postgres redis => {
         five_hundred_buyers_get_exactly_a_hundred_tickets
         an_operator_changes_stock_and_sale_and_still_exactly_a_hundred_go
     }

@@ -12,7 +12,7 @@ use std::{
 use store::Store;
 
 on_stores! {
-    sqlite postgres => {
+    sqlite postgres redis => {
         the_printed_lines_buy_tickets_and_a_second_start_finds_the_same_demo
         the_printed_lines_choose_seats_and_stop_with_the_servers_answer_when_they_are_taken
     }

@@ -1,4 +1,4 @@
-//! Three servers over one Postgres: what any of them is asked, they answer alike, also when one of them stands
+//! Three servers over one Postgres, or over Redis alone: what any of them is asked, they answer alike, also when one of them stands
 //! still or is gone.
 
 mod fleet;
@@ -42,8 +42,18 @@ async fn all<T>(crowd: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_on_three_nodes_get_two_hundred_tickets_in_the_order_they_came() {
-    const STOCK: i64 = 200;
     let Some(fleet) = Fleet::start(NODES).await else { return };
+    a_thousand_come(fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_on_three_nodes_on_redis_get_two_hundred_tickets_in_the_order_they_came() {
+    let Some(fleet) = Fleet::start_on_redis(NODES).await else { return };
+    a_thousand_come(fleet).await;
+}
+
+async fn a_thousand_come(fleet: Fleet) {
+    const STOCK: i64 = 200;
     let queue = json!({ "mode": "ON", "admitPerSecond": 400, "admitTtlSeconds": 600 });
     let session: Arc<str> = fleet.session(STOCK, json!({ "queue": queue })).await.into();
     let crowd = crowd(&fleet, 1_000, Duration::from_millis(2), |mut visitor| {

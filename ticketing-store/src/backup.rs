@@ -80,6 +80,10 @@ pub fn backup(url: &str, to: &Path) -> Result<BackedUp, BackupError> {
             let detail = "Postgres has its own tools for this: pg_dump, or pg_basebackup with a WAL archive";
             return Err(BackupError::OtherTool(detail));
         }
+        StoreUrl::Redis(_) => {
+            let detail = "Redis has its own ways for this: a copy of its append-only files, or of what BGSAVE writes";
+            return Err(BackupError::OtherTool(detail));
+        }
         StoreUrl::Memory => return Err(BackupError::OtherTool("a store in memory ends with its process")),
     };
     if !from.is_file() {

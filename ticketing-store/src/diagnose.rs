@@ -42,6 +42,8 @@ pub async fn diagnose(url: &str) -> Result<Vec<Finding>, UrlError> {
         StoreUrl::Sqlite(path) => crate::sqlite::diagnose::look_at(&path),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => crate::postgres::diagnose::look_at(&url).await,
+        #[cfg(feature = "redis")]
+        StoreUrl::Redis(url) => crate::redis::diagnose::look_at(&url).await,
         _ => vec![Finding::new("durability", Level::Warn, "nothing outlives the process")],
     })
 }

@@ -22,21 +22,28 @@
 //!
 //! What every store promises stands in [`ticketing_core::store`]; the SQLite store keeps it with one
 //! writer thread and a few readers, see [`sqlite`], the Postgres store with row locks, for many nodes at
-//! once, see [`postgres`]. [`Secrets`] keeps the keys of a local installation beside its store.
+//! once, see [`postgres`], the Redis store with scripts over everything in memory, see [`redis`](self::redis).
+//! [`Secrets`] keeps the keys of a local installation beside its store.
 
 #![warn(missing_docs)]
 
 mod backup;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod clock;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod decision;
 mod diagnose;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod secrets;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod unanswered;
 mod url;
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
@@ -140,7 +147,21 @@ pub fn check_url(url: &str) -> Result<(), UrlError> {
     url.parse::<StoreUrl>().map(drop)
 }
 
-/// Opens the store that `url` names: `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory://`.
+/// Lets the store at `url` take writes again that refused them since it had lost some; `false`: it had not. To be
+/// called by whoever has looked at what is there and at what the gateway knows.
+///
+/// # Errors
+/// [`OpenError`] for what is no store; the store's own when it cannot be asked.
+pub async fn resume(url: &str) -> Result<Result<bool, StoreError>, OpenError> {
+    match url.parse()? {
+        #[cfg(feature = "redis")]
+        StoreUrl::Redis(url) => redis::resume(&url, OpenOptions::new(Role::Tool)).await,
+        _ => Ok(Ok(false)),
+    }
+}
+
+/// Opens the store that `url` names: `sqlite://PATH`, `postgres://USER@HOST/DATABASE`, `redis://HOST` or
+/// `memory://`.
 ///
 /// Does not migrate. Blocks for as long as the file system takes; needs no async runtime. A server is
 /// connected to when the store is first asked for something, and that needs the tokio runtime.
@@ -157,6 +178,10 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Backend>, OpenErr
         StoreUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(&url, options)?)),
         #[cfg(not(feature = "postgres"))]
         StoreUrl::Postgres(_) => Err(UrlError::NotBuiltIn("postgres".to_owned()).into()),
+        #[cfg(feature = "redis")]
+        StoreUrl::Redis(url) => Ok(Arc::new(redis::open(&url, options)?)),
+        #[cfg(not(feature = "redis"))]
+        StoreUrl::Redis(_) => Err(UrlError::NotBuiltIn("redis".to_owned()).into()),
         StoreUrl::Memory => Ok(Arc::new(ticketing_core::store::memory::MemoryStore::new(options.local_clock()))),
     }
 }

@@ -106,7 +106,7 @@ pub enum SecretsError {
 impl Secrets {
     /// Reads the secrets beside the store, making them first if there are none: `<path>.secrets.toml`
     /// for a file; for a database, which has nothing beside it, `<database>.secrets.toml` in the working
-    /// directory. Mode 0600. Processes that start at once end with the same file. `memory://` gets fresh
+    /// directory; for Redis `<prefix>.secrets.toml` there. Mode 0600. Processes that start at once end with the same file. `memory://` gets fresh
     /// ones.
     ///
     /// Every node of one database needs the same: give each the file of the first.
@@ -117,8 +117,8 @@ impl Secrets {
         match store_url.parse()? {
             StoreUrl::Memory => Self::generate().map_err(SecretsError::Randomness),
             StoreUrl::Sqlite(database) => Self::load_or_create_in(&place::beside(&database)),
-            StoreUrl::Postgres(url) => {
-                let file = place::of_database(&url);
+            StoreUrl::Postgres(_) | StoreUrl::Redis(_) => {
+                let file = Self::file_of(store_url)?.unwrap_or_default();
                 if !file.exists() {
                     let file = file.display();
                     tracing::warn!("secrets are made in {file}: give every node of the database this one file");
@@ -138,6 +138,7 @@ impl Secrets {
             StoreUrl::Memory => None,
             StoreUrl::Sqlite(database) => Some(place::beside(&database)),
             StoreUrl::Postgres(url) => Some(place::of_database(&url)),
+            StoreUrl::Redis(url) => Some(place::of_prefix(&url)),
         })
     }
 

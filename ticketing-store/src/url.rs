@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum UrlError {
     /// It is not of the form `scheme://…`.
-    #[error("a store URL looks like sqlite://PATH, postgres://USER@HOST/DATABASE or memory://, this one has no `://`")]
+    #[error(
+        "a store URL looks like sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://, this one has no `://`"
+    )]
     NoScheme,
     /// Nothing is known by this scheme.
-    #[error("`{0}://` is no kind of store: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://")]
+    #[error(
+        "`{0}://` is no kind of store: use sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://"
+    )]
     UnknownScheme(String),
     /// The scheme is known; the store is not part of this program.
     #[error(
-        "`{0}://` stores are not built into this program: use sqlite://PATH, postgres://USER@HOST/DATABASE or memory://"
+        "`{0}://` stores are not built into this program: use sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://"
     )]
     NotBuiltIn(String),
     /// `sqlite://` without a file.
@@ -26,6 +30,9 @@ pub enum UrlError {
     /// `postgres://` with something that cannot be: names the part, and repeats no value.
     #[error("in the `postgres://` URL: {0}")]
     Postgres(String),
+    /// `redis://` or one of its like with something that cannot be: names the part, and repeats no value.
+    #[error("in the `redis://` URL: {0}")]
+    Redis(String),
     /// `memory://` with something behind it.
     #[error("`memory://` takes nothing behind it")]
     NotEmpty,
@@ -37,6 +44,8 @@ pub(crate) enum StoreUrl {
     Sqlite(PathBuf),
     /// The whole URL.
     Postgres(String),
+    /// The whole URL.
+    Redis(String),
     Memory,
 }
 
@@ -54,7 +63,7 @@ impl std::str::FromStr for StoreUrl {
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(UrlError::NotEmpty),
             "postgres" | "postgresql" => Ok(Self::Postgres(url.to_owned())),
-            "redis" | "rediss" => Err(UrlError::NotBuiltIn(scheme.to_owned())),
+            "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+unix" => Ok(Self::Redis(url.to_owned())),
             unknown => Err(UrlError::UnknownScheme(unknown.chars().take(32).collect())),
         }
     }
@@ -88,6 +97,7 @@ mod tests {
         check("memory://x", Err("takes nothing"));
         check("mysql://root:secret@db", Err("`mysql://` is no kind of store"));
         check("postgres://u:p@db/t", Ok(StoreUrl::Postgres("postgres://u:p@db/t".to_owned())));
-        check("redis://:secret@db", Err("`redis://` stores are not built into"));
+        check("redis://:secret@db", Ok(StoreUrl::Redis("redis://:secret@db".to_owned())));
+        check("redis+cluster://a,b", Ok(StoreUrl::Redis("redis+cluster://a,b".to_owned())));
     }
 }

@@ -1,4 +1,4 @@
-//! The engine on SQLite and on Postgres sees what it sees in memory, and what a naive shop sees, answer for
+//! The engine on SQLite, on Postgres and on Redis sees what it sees in memory, and what a naive shop sees, answer for
 //! answer.
 
 use std::sync::Arc;
@@ -12,7 +12,11 @@ use ticketing_core::{
         walk::{Books, Seen, Step, Walk},
     },
 };
-use ticketing_store::{OpenOptions, Role, open, sqlite::SqliteStore, testing::postgres::Database};
+use ticketing_store::{
+    OpenOptions, Role, open,
+    sqlite::SqliteStore,
+    testing::{postgres::Database, redis::Namespace},
+};
 
 async fn takes(store: Arc<dyn Backend>, clock: Arc<SimClock>, steps: &[Step]) -> Vec<(Seen, Books)> {
     Walk::start(Harness::over(store, clock).await).await.take(steps).await
@@ -32,6 +36,15 @@ async fn postgres_takes(steps: &[Step]) -> Option<Vec<(Seen, Books)>> {
     let database = Database::migrated().await?;
     let options = OpenOptions { clock: Some(Arc::clone(&clock) as _), ..OpenOptions::new(Role::Server) };
     let store = open(database.url(), options).unwrap();
+    Some(takes(store, clock, steps).await)
+}
+
+/// `None` where there is no Redis.
+async fn redis_takes(steps: &[Step]) -> Option<Vec<(Seen, Books)>> {
+    let clock = Arc::new(SimClock::new());
+    let namespace = Namespace::create().await?;
+    let options = OpenOptions { clock: Some(Arc::clone(&clock) as _), ..OpenOptions::new(Role::Server) };
+    let store = open(namespace.url(), options).unwrap();
     Some(takes(store, clock, steps).await)
 }
 
@@ -87,5 +100,17 @@ proptest! {
         let Some(postgres) = postgres else { return Ok(()) };
         same(&steps, &postgres, &memory)?;
         same(&steps, &postgres, &Model::default().take(&steps))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(48))]
+
+    #[test]
+    fn redis_memory_and_a_naive_shop_see_the_same(steps in steps()) {
+        let (redis, memory) = run(async { (redis_takes(&steps).await, memory_takes(&steps).await) });
+        let Some(redis) = redis else { return Ok(()) };
+        same(&steps, &redis, &memory)?;
+        same(&steps, &redis, &Model::default().take(&steps))?;
     }
 }

@@ -1,19 +1,20 @@
 //! What becomes of a store whose server is not there, refuses it, or is not the one it should be: an answer in
 //! a few seconds that names what was tried, and never the password.
 
+mod authority;
 mod support;
 
 use std::{
     error::Error,
-    fs, io, iter,
+    fs, iter,
     net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
+use authority::Authority;
 use support::{count_users, write};
 use ticketing_core::{
     store::{Backend, StoreError},
@@ -114,63 +115,17 @@ async fn a_server_that_takes_no_writes_is_unavailable_until_it_does() {
     available(&*store).await;
 }
 
-/// A certificate authority and a server's certificate signed by it, in a folder.
-struct Authority {
-    folder: PathBuf,
-}
-
-impl Authority {
-    /// Makes one. `None` where there is no `openssl`.
-    fn new(folder: PathBuf) -> Option<Self> {
-        fs::create_dir(&folder).unwrap();
-        let authority = Self { folder };
-        let made = authority.run(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-             -subj /CN=tests -keyout ca.key -out ca.crt",
-        );
-        match made {
-            Ok(()) => Some(authority),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                assert!(std::env::var_os("CI").is_none(), "no TLS in the tests: install the package `openssl`");
-                eprintln!("SKIPPED: no TLS in the tests: install the package `openssl`");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
+/// Makes `cluster` take nothing but encrypted connections, with a certificate of `authority`.
+async fn install(authority: &Authority, cluster: &Cluster) {
+    let data = cluster.folder().join("data");
+    let owner = fs::metadata(&data).unwrap();
+    for file in ["server.key", "server.crt"] {
+        fs::copy(authority.file(file), data.join(file)).unwrap();
+        chown(data.join(file), Some(owner.uid()), Some(owner.gid())).unwrap();
     }
-
-    /// A key and a certificate for the server at 127.0.0.1.
-    fn certify(&self) {
-        fs::write(self.folder.join("names"), "subjectAltName = IP:127.0.0.1").unwrap();
-        let request = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server \
-             -keyout server.key -out server.csr";
-        let sign = "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names \
-             -out server.crt";
-        self.run(request).and_then(|()| self.run(sign)).unwrap();
-    }
-
-    fn run(&self, arguments: &str) -> io::Result<()> {
-        let done = Command::new("openssl").args(arguments.split_whitespace()).current_dir(&self.folder).output()?;
-        assert!(done.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&done.stderr));
-        Ok(())
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.join("ca.crt")
-    }
-
-    /// Makes `cluster` take nothing but encrypted connections, with this certificate.
-    async fn install(&self, cluster: &Cluster) {
-        let data = cluster.folder().join("data");
-        let owner = fs::metadata(&data).unwrap();
-        for file in ["server.key", "server.crt"] {
-            fs::copy(self.folder.join(file), data.join(file)).unwrap();
-            chown(data.join(file), Some(owner.uid()), Some(owner.gid())).unwrap();
-        }
-        fs::write(data.join("pg_hba.conf"), "hostssl all all all trust\n").unwrap();
-        for sql in ["ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"] {
-            cluster.execute("postgres", sql).await;
-        }
+    fs::write(data.join("pg_hba.conf"), "hostssl all all all trust\n").unwrap();
+    for sql in ["ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"] {
+        cluster.execute("postgres", sql).await;
     }
 }
 
@@ -186,7 +141,7 @@ async fn an_encrypted_connection_is_as_sure_of_its_server_as_it_is_told_to_be() 
     let theirs = Authority::new(folder.path().join("theirs")).expect("openssl was there a moment ago");
     store(&cluster.url("postgres")).migrate().await.unwrap();
     ours.certify();
-    ours.install(&cluster).await;
+    install(&ours, &cluster).await;
     let url = cluster.url("postgres");
 
     unavailable(&format!("{url}?sslmode=disable"), "no encryption").await;

@@ -5,15 +5,16 @@ use std::{env, path::Path, process::ExitCode};
 use ticketing_benches::{
     Failure, disk, engine, pairs,
     postgres::Postgres,
+    redis::{Log, Redis},
     report::{self, Pair},
     server::{self, AUDIT_KEY, BARE_SERVER},
 };
 
 const TURNS: usize = 5;
-const NAMES: [&str; 8] = ["P1", "P2", "P3", "P5", "P7", "P8", "P11", "hot"];
+const NAMES: [&str; 9] = ["P1", "P2", "P3", "P4", "P5", "P7", "P8", "P11", "hot"];
 /// Those that need a Postgres server.
 const ON_POSTGRES: [&str; 4] = ["P3", "P7", "P11", "hot"];
-const USAGE: &str = "usage: bench [P1] [P2] [P3] [P5] [P7] [P8] [P11] [hot] [--turns N]
+const USAGE: &str = "usage: bench [P1] [P2] [P3] [P4] [P5] [P7] [P8] [P11] [hot] [--turns N]
 
 Without names: all of them. Writes to target/bench, or to TICKETING_BENCH_DIR.";
 
@@ -76,6 +77,12 @@ async fn run(args: &Args) -> Result<bool, Failure> {
                 let left: Vec<_> = ON_POSTGRES.into_iter().filter(|name| wanted(name)).collect();
                 anstream::eprintln!("SKIPPED what needs Postgres: {}", left.join(", "));
             }
+        }
+    }
+    if wanted("P4") {
+        match Redis::start(Log::EverySecond).await {
+            Some(server) => measured.push(pairs::redis_hold::measure(&server, args.turns).await?),
+            None => anstream::eprintln!("SKIPPED what needs Redis: P4"),
         }
     }
     let dir = disk::scratch()?;

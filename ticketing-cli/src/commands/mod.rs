@@ -35,6 +35,6 @@ pub async fn run(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Audit(command) => audit::run(command, context).await,
         Command::Doctor => doctor::run(context).await,
         Command::Backup(args) => backup::run(args, context).await,
-        Command::Verify => verify::run(context).await,
+        Command::Verify(args) => verify::run(args, context).await,
     }
 }

@@ -111,7 +111,7 @@ impl KeyValue for MemoryKv {
     fn read(&self, lookups: Vec<Lookup>) -> BoxFuture<'_, Result<View, StoreError>> {
         let state = self.state();
         let found = lookups.iter().map(|lookup| state.answer(lookup)).collect();
-        let view = View { found, at: self.clock.now(), revision: state.revision };
+        let view = View { found, at: self.clock.now(), revision: state.revision, stamp: 0 };
         Box::pin(ready(Ok(view)))
     }
 
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn change(guards: Vec<Guard>, puts: Vec<Put>) -> Change {
-        Change { batch: None, guards, puts }
+        Change { batch: None, stamp: None, guards, puts }
     }
 
     fn with(pairs: &[(&str, &str)]) -> MemoryKv {
@@ -235,7 +235,7 @@ mod tests {
         let puts = || vec![put("a", None), put("c", Some("3"))];
         let refused = |guards| match now(kv.apply(change(guards, puts()))) {
             Applied::Refused { key } => String::from_utf8(key).unwrap(),
-            Applied::Yes => panic!("a guard that does not hold was passed"),
+            Applied::Yes | Applied::Late => panic!("a guard that does not hold was passed"),
         };
         assert_eq!(refused(vec![guard("a", Some("1")), guard("b", Some("2")), guard("c", Some("3"))]), "b");
         assert_eq!(refused(vec![guard("a", None)]), "a");

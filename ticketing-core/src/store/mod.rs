@@ -126,6 +126,12 @@ pub enum BatchOutcome {
 pub enum Durability {
     /// Nothing survives the process.
     Process,
+    /// Everything acknowledged survives the process, and nothing of it a crash of the server that has it in
+    /// memory.
+    Memory,
+    /// Everything acknowledged survives the process; a crash of the store's server or its machine loses the last
+    /// seconds.
+    Seconds,
     /// Everything acknowledged survives a crash of the process and of the machine.
     Disk,
 }

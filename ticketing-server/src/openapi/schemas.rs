@@ -579,7 +579,7 @@ fn gateway() -> Named {
                         ("store", text("ok")),
                         ("queue", text("ok")),
                         ("draining", yes(false)),
-                        ("durability", one_of(&["disk", "process", "other"])),
+                        ("durability", one_of(&["disk", "seconds", "memory", "process", "other"])),
                     ]),
                 ),
             ]),

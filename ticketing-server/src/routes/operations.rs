@@ -59,6 +59,8 @@ fn durability(app: &App) -> &'static str {
     match app.ticketing.store().durability() {
         Durability::Disk => "disk",
         Durability::Process => "process",
+        Durability::Memory => "memory",
+        Durability::Seconds => "seconds",
         _ => "other",
     }
 }

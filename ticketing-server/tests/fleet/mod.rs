@@ -1,11 +1,11 @@
-//! Several server processes over one Postgres, and visitors who go to the next when one does not answer.
+//! Several server processes over one store, and visitors who go to the next when one does not answer.
 
 mod visitor;
 
-use std::{net::SocketAddr, process::Command, sync::Arc, time::Duration};
+use std::{any::Any, net::SocketAddr, process::Command, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use ticketing_store::testing::postgres::Database;
+use ticketing_store::testing::{postgres::Database, redis::Namespace};
 use tokio::time::{Instant, sleep, timeout};
 
 pub use self::visitor::Visitor;
@@ -14,7 +14,7 @@ use crate::process::{self, Answer, Server, assert_sound, call};
 /// How long a condition may take to come true.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Server processes with one database of their own.
+/// Server processes with a store of their own.
 pub struct Fleet {
     /// A killed one leaves its place empty.
     servers: Vec<Option<Server>>,
@@ -22,23 +22,31 @@ pub struct Fleet {
     standing: Option<usize>,
     pub nodes: Arc<[SocketAddr]>,
     admin: String,
-    _database: Database,
+    /// What they share.
+    _store: Box<dyn Any + Send>,
 }
 
 impl Fleet {
     /// `None` where there is no Postgres, which is told on stderr and is a failure in CI.
     pub async fn start(count: usize) -> Option<Self> {
         let database = Database::migrated().await?;
-        let servers: Vec<_> = (0..count).map(|_| Server::start(database.url())).collect();
+        let url = database.url().to_owned();
+        Some(Self::over(&url, count, Box::new(database)).await)
+    }
+
+    /// On one Redis alone; `None` where there is none, which is told on stderr and is a failure in CI.
+    #[allow(dead_code, reason = "not every test program has one")]
+    pub async fn start_on_redis(count: usize) -> Option<Self> {
+        let namespace = Namespace::create().await?;
+        let url = namespace.url().to_owned();
+        Some(Self::over(&url, count, Box::new(namespace)).await)
+    }
+
+    async fn over(url: &str, count: usize, store: Box<dyn Any + Send>) -> Self {
+        let servers: Vec<_> = (0..count).map(|_| Server::start(url)).collect();
         let nodes: Arc<[SocketAddr]> = servers.iter().map(|server| server.address).collect();
         let admin = process::admin(nodes[0]).await;
-        Some(Self {
-            servers: servers.into_iter().map(Some).collect(),
-            standing: None,
-            nodes,
-            admin,
-            _database: database,
-        })
+        Self { servers: servers.into_iter().map(Some).collect(), standing: None, nodes, admin, _store: store }
     }
 
     /// A session of a published event on sale, with whatever `changes` make of it.

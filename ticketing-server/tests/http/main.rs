@@ -270,3 +270,13 @@ mod postgres {
     every_case!(postgres);
     every_restart!(postgres);
 }
+
+mod redis {
+    every_case!(redis);
+    every_restart!(redis);
+}
+
+mod redis_cluster {
+    every_case!(redis_cluster);
+    every_restart!(redis_cluster);
+}

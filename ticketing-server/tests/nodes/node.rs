@@ -52,7 +52,7 @@ pub struct Nodes<'a> {
 impl<'a> Nodes<'a> {
     pub async fn of(store: &'a Store) -> Self {
         let shared = match store {
-            Store::Postgres(_) => None,
+            Store::Postgres(_) | Store::Redis(_) | Store::RedisCluster(_) => None,
             Store::Memory | Store::Sqlite(_) => {
                 let shared = ticketing_store::open(&store.url(), OpenOptions::new(ticketing_store::Role::Server));
                 let shared = shared.unwrap();

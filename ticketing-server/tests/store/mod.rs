@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use tempfile::TempDir;
-use ticketing_store::testing::postgres::Database;
+use ticketing_store::testing::{postgres::Database, redis::Namespace};
 
 /// Stamps cases of the calling program, each an `async fn(&Store)`, as tests on each of the stores.
 #[allow(unused_macros, reason = "a program may stamp its cases by itself")]
@@ -31,6 +31,9 @@ pub enum Store {
     /// The folder of its file.
     Sqlite(TempDir),
     Postgres(Database),
+    Redis(Namespace),
+    /// On a cluster.
+    RedisCluster(Namespace),
 }
 
 impl Store {
@@ -47,12 +50,24 @@ impl Store {
         Database::create().await.map(Self::Postgres)
     }
 
+    /// `None` where there is no Redis, which is told on stderr and is a failure in CI.
+    pub async fn redis() -> Option<Self> {
+        Namespace::create().await.map(Self::Redis)
+    }
+
+    /// As [`Self::redis`].
+    pub async fn redis_cluster() -> Option<Self> {
+        Namespace::on_cluster().await.map(Self::RedisCluster)
+    }
+
     /// An empty one of the same kind.
     pub async fn another(&self) -> Self {
         let other = match self {
             Self::Memory => Self::memory().await,
             Self::Sqlite(_) => Self::sqlite().await,
             Self::Postgres(_) => Self::postgres().await,
+            Self::Redis(_) => Self::redis().await,
+            Self::RedisCluster(_) => Self::redis_cluster().await,
         };
         other.expect("there was one a moment ago")
     }
@@ -63,6 +78,7 @@ impl Store {
             Self::Memory => "memory://".to_owned(),
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("ticketing.db").display()),
             Self::Postgres(database) => database.url().to_owned(),
+            Self::Redis(namespace) | Self::RedisCluster(namespace) => namespace.url().to_owned(),
         }
     }
 
@@ -71,6 +87,8 @@ impl Store {
         match self {
             Self::Memory => "process",
             Self::Sqlite(_) | Self::Postgres(_) => "disk",
+            // The tests' servers keep no log.
+            Self::Redis(_) | Self::RedisCluster(_) => "memory",
         }
     }
 }

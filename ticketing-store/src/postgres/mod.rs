@@ -8,7 +8,7 @@
 mod address;
 mod apply;
 mod batches;
-mod clock;
+
 mod columns;
 mod connect;
 pub(crate) mod diagnose;
@@ -41,11 +41,8 @@ use ticketing_core::{
     waiting_room::Place,
 };
 
-use self::{
-    address::Address, batches::Unanswered, clock::StoreClock, connect::Connector, error::pool_error, gather::Gather,
-    transaction::Transactor,
-};
-use crate::{OpenError, OpenOptions, UrlError};
+use self::{address::Address, connect::Connector, error::pool_error, gather::Gather, transaction::Transactor};
+use crate::{OpenError, OpenOptions, UrlError, clock::StoreClock, unanswered::Unanswered};
 
 /// A store in one Postgres database.
 pub struct PostgresStore {
@@ -86,7 +83,7 @@ impl PostgresStore {
         }
         let connector = Connector::new(&address.config, tls);
         let (writers, readers) = (pool::writers(&address, &connector), pool::readers(&address, &connector));
-        let clock = StoreClock::new(options.clock, !address.is_local());
+        let clock = StoreClock::new("Postgres", options.clock, !address.is_local());
         Ok(Self {
             address,
             connector,

@@ -8,12 +8,12 @@ use tokio_postgres::Row;
 
 use super::{
     PostgresStore,
-    clock::steady,
     columns::{At, Columns},
     error::{Kind, kind, pool_error, store_error},
     flight::{Loss, Query, fly, params},
     pool::Lease,
 };
+use crate::clock::steady;
 
 /// How statements are read together.
 #[derive(Clone, Copy)]

@@ -11,9 +11,7 @@ use ticketing_core::{
 use tokio_postgres::Error;
 
 use super::{
-    apply,
-    batches::{self, Unanswered},
-    clock::{StoreClock, steady},
+    apply, batches,
     columns::{At, Columns},
     error::{Kind, kind, pool_error, said, store_error},
     flight::{Loss, Query, fly, params},
@@ -21,7 +19,11 @@ use super::{
     pool::Lease,
     tables::{Replaced, Stored, events, holds, places, rooms, sessions},
 };
-use crate::decision;
+use crate::{
+    clock::{StoreClock, steady},
+    decision,
+    unanswered::Unanswered,
+};
 
 /// How long the server may take over a flight that reads, locks included.
 const READING: Duration = Duration::from_secs(6);

@@ -25,6 +25,15 @@ pub(super) fn of_database(url: &str) -> PathBuf {
     format!("{}{SUFFIX}", name.trim_start_matches('.')).into()
 }
 
+/// In the working directory, for the prefix in Redis that `url` names.
+pub(super) fn of_prefix(url: &str) -> PathBuf {
+    const UNNAMED: &str = "ticketing";
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let prefix = parameters.split('&').find_map(|pair| pair.strip_prefix("prefix=")).unwrap_or(UNNAMED);
+    let name: String = prefix.chars().take(NAME_CHARS_MAX).map(in_a_file_name).collect();
+    format!("{}{SUFFIX}", name.trim_start_matches('.')).into()
+}
+
 /// What a name may have that is a name on every file system, and no path.
 fn in_a_file_name(c: char) -> char {
     if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }
@@ -47,6 +56,14 @@ fn database_of(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_secrets_of_a_shop_in_redis_are_named_after_its_prefix() {
+        let check = |url: &str, file: &str| assert_eq!(of_prefix(url), Path::new(file), "{url}");
+        check("redis://:hunter2@cache:7000/3", "ticketing.secrets.toml");
+        check("redis://:hunter2@cache?lanes=2&prefix=shop", "shop.secrets.toml");
+        check("redis+cluster://a,b?prefix=../shop:eu", "_shop_eu.secrets.toml");
+    }
 
     #[test]
     fn a_database_s_secrets_are_named_after_it_and_nothing_else() {

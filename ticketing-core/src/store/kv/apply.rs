@@ -59,7 +59,7 @@ pub(super) fn change(
     // The locks come first: a lost race is told as one, whatever else it left different.
     let (mut guards, mut puts) = fences(locks, &loaded.fences)?;
     plan.finish(&mut guards, &mut puts);
-    Ok(Change { batch: Some(id), guards, puts })
+    Ok(Change { batch: Some(id), stamp: Some(loaded.stamp), guards, puts })
 }
 
 /// Which payments' sessions are needed to write `changes`, and are not among them.

@@ -22,6 +22,14 @@ macro_rules! spaces {
             #[cfg(test)]
             pub(super) const ALL: &'static [Self] = &[$(Self::$name,)+];
 
+            /// The space that a key with this first byte is in.
+            pub(super) fn of(byte: u8) -> Option<Self> {
+                match byte {
+                    $($byte => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
+
             fn label(byte: u8) -> &'static str {
                 match byte {
                     $($byte => $label,)+
@@ -57,18 +65,18 @@ spaces! {
     RoomWithPeople = 0x44, "room with a line";
     PlaceOfUser = 0x45, "live place of a user";
     PlaceGivenUp = 0x46, "place given up";
-    HoldById = 0x47, "hold by id";
+    HoldOfSession = 0x47, "hold by session";
     HoldByKey = 0x48, "hold by session, user and idempotency key";
     HoldInSessionOfUser = 0x49, "hold by session and user";
     HoldOfUser = 0x4a, "hold by user";
     HoldActive = 0x4b, "active hold by its end";
-    OrderById = 0x4c, "order by id";
+    OrderOfSession = 0x4c, "order by session";
     OrderOfHold = 0x4d, "order by hold";
     OrderOfUser = 0x4e, "order by user";
-    PaymentById = 0x4f, "payment by id";
+    PaymentOfSession = 0x4f, "payment by session";
     PaymentOfOrder = 0x50, "payment by order";
     PaymentByGateway = 0x51, "payment by the gateway's id";
-    TicketById = 0x52, "ticket by id";
+    TicketOfSession = 0x52, "ticket by session";
     TicketOfOrder = 0x53, "ticket by order";
     TicketOfUser = 0x54, "ticket by user";
     TicketOfSeat = 0x55, "valid ticket by seat";
@@ -76,6 +84,7 @@ spaces! {
     CallbackOfSession = 0x57, "callback by session";
     OutboxDue = 0x58, "pending outbox message by time";
     OutboxByKey = 0x59, "outbox message by key";
+    AuditStream = 0x5a, "stream with an audit log";
 }
 
 /// Something a key can be made of. Two of one type sort as their bytes do; the bytes of one are

@@ -38,19 +38,16 @@ keys! {
     place(session: &SessionId, number: &u64) = Place;
     seats(session: &SessionId) = Seat;
     seat(session: &SessionId, label: &str) = Seat;
-    holds_of_session(session: &SessionId) = Hold;
-    hold(session: &SessionId, id: &HoldId) = Hold;
-    orders_of_session(session: &SessionId) = Order;
-    order(session: &SessionId, id: &OrderId) = Order;
-    payments_of_session(session: &SessionId) = Payment;
-    payment(session: &SessionId, id: &PaymentId) = Payment;
+    holds() = Hold;
+    hold(id: &HoldId) = Hold;
+    orders() = Order;
+    order(id: &OrderId) = Order;
+    payment(id: &PaymentId) = Payment;
     login(id: &LoginId) = Login;
-    tickets_of_session(session: &SessionId) = Ticket;
-    ticket(session: &SessionId, id: &TicketId) = Ticket;
+    ticket(id: &TicketId) = Ticket;
     callback(id: &CallbackId) = Callback;
     outbox_of_session(session: &SessionId) = Outbox;
     outbox(session: &SessionId, id: &OutboxId) = Outbox;
-    audit_all() = Audit;
     audit_of(stream: &StreamId) = Audit;
     audit(stream: &StreamId, seq: &u64) = Audit;
 }
@@ -64,20 +61,18 @@ keys! {
     rooms_with_people() = RoomWithPeople;
     places_of_user(session: &SessionId, user: &UserId) = PlaceOfUser;
     places_given_up(session: &SessionId) = PlaceGivenUp;
-    holds() = HoldById;
-    hold_by_id(id: &HoldId) = HoldById;
+    holds_of_session(session: &SessionId) = HoldOfSession;
     hold_by_key(session: &SessionId, user: &UserId, key: &str) = HoldByKey;
     holds_in_session_of_user(session: &SessionId, user: &UserId) = HoldInSessionOfUser;
     holds_of_user(user: &UserId) = HoldOfUser;
     active_holds(session: &SessionId) = HoldActive;
-    order_by_id(id: &OrderId) = OrderById;
+    orders_of_session(session: &SessionId) = OrderOfSession;
     order_of_hold(hold: &HoldId) = OrderOfHold;
-    orders() = OrderById;
     orders_of_user(user: &UserId) = OrderOfUser;
-    payment_by_id(id: &PaymentId) = PaymentById;
+    payments_of_session(session: &SessionId) = PaymentOfSession;
     payment_of_order(order: &OrderId) = PaymentOfOrder;
     gateway(name: &str) = PaymentByGateway;
-    ticket_by_id(id: &TicketId) = TicketById;
+    tickets_of_session(session: &SessionId) = TicketOfSession;
     tickets_of_order(order: &OrderId) = TicketOfOrder;
     tickets_of_user(user: &UserId) = TicketOfUser;
     ticket_of_seat(session: &SessionId, seat: &str) = TicketOfSeat;
@@ -85,6 +80,7 @@ keys! {
     callbacks_of_session(session: &SessionId) = CallbackOfSession;
     due_outbox() = OutboxDue;
     outbox_by_key(key: &str) = OutboxByKey;
+    audit_streams() = AuditStream;
 }
 
 /// An entry of [`active_holds`]: by end, then by id; with the quantity, so that overdue stock is
@@ -103,6 +99,18 @@ pub(super) fn active_hold_in(key: &[u8]) -> Result<(HoldId, u32), StoreError> {
 /// The session that an entry of an index of sessions alone names.
 pub(super) fn session_in(key: &[u8]) -> Result<SessionId, StoreError> {
     id_at(key, 1).map(SessionId::from_uuid).ok_or_else(|| malformed(key))
+}
+
+/// The stream that an entry of [`audit_streams`] names.
+pub(super) fn audit_stream_in(key: &[u8]) -> Result<StreamId, StoreError> {
+    let id = || id_at(key, 2).ok_or_else(|| malformed(key));
+    match key.get(1) {
+        Some(0) => Ok(StreamId::Session(SessionId::from_uuid(id()?))),
+        Some(1) => Ok(StreamId::Event(EventId::from_uuid(id()?))),
+        Some(2) => Ok(StreamId::Users),
+        Some(3) => Ok(StreamId::Callbacks),
+        _ => Err(malformed(key)),
+    }
 }
 
 /// The number that an entry of [`places_given_up`] names.

@@ -21,6 +21,8 @@ pub(super) struct Loaded {
     pub(super) snapshot: Snapshot,
     /// When it was so.
     pub(super) at: Timestamp,
+    /// The same by the store's own measure.
+    pub(super) stamp: u64,
     /// The locks as first read.
     pub(super) fences: Vec<Option<Vec<u8>>>,
     /// The bytes of every record in the snapshot, by their keys.
@@ -50,7 +52,7 @@ fn lookup(read: &Read) -> Lookup {
             Lookup::Scan(keys::places(session_id).behind(after).limit(*limit as usize))
         }
         Read::Seat(session, seat) => get(keys::seat(session, seat.as_str())),
-        Read::Hold(session, hold) => get(keys::hold(session, hold)),
+        Read::Hold(_, hold) => get(keys::hold(hold)),
         Read::HoldsOfUser(session, user) => {
             // One more than is kept track of, so that the decision sees when there are too many.
             Lookup::Follow(keys::holds_in_session_of_user(session, user).all().limit(Read::HOLDS_OF_USER_MAX + 1))
@@ -58,10 +60,10 @@ fn lookup(read: &Read) -> Lookup {
         Read::EarliestHolds { session_id, limit } => {
             Lookup::Follow(keys::active_holds(session_id).all().limit(*limit as usize))
         }
-        Read::Ticket(session, id) => get(keys::ticket(session, id)),
+        Read::Ticket(_, id) => get(keys::ticket(id)),
         Read::Login(id) => get(keys::login(id)),
-        Read::Order(session, order) => get(keys::order(session, order)),
-        Read::Payment(session, payment) => get(keys::payment(session, payment)),
+        Read::Order(_, order) => get(keys::order(order)),
+        Read::Payment(_, payment) => get(keys::payment(payment)),
         Read::Callback(id) => get(keys::callback(id)),
         Read::Outbox(session, message) => get(keys::outbox(session, message)),
     }
@@ -70,7 +72,8 @@ fn lookup(read: &Read) -> Lookup {
 impl Loaded {
     /// Nothing yet, behind the locks as `view` has them.
     pub(super) fn behind(locks: usize, view: &View) -> Self {
-        Self { snapshot: Snapshot::default(), at: view.at, fences: fences(locks, view), seen: BTreeMap::new() }
+        let (at, stamp, fences) = (view.at, view.stamp, fences(locks, view));
+        Self { snapshot: Snapshot::default(), at, stamp, fences, seen: BTreeMap::new() }
     }
 
     /// Takes in what `view` found for the same locks and `reads`. `false`: somebody has written
@@ -81,7 +84,7 @@ impl Loaded {
         if fences(locks, &view) != self.fences {
             return Ok(false);
         }
-        self.at = view.at;
+        (self.at, self.stamp) = (view.at, view.stamp);
         for (read, pairs) in reads.iter().zip(view.found.into_iter().skip(locks)) {
             self.take_in(read, pairs)?;
         }
@@ -138,7 +141,8 @@ impl Loaded {
         key: R::Key,
         table: impl FnOnce(&mut Snapshot) -> &mut Table<R>,
     ) -> Result<(), StoreError> {
-        let found = self.decode(pairs)?.pop();
+        // Found by its id, it may be another session's than the one it was asked for in.
+        let found = self.decode(pairs)?.pop().filter(|found: &R| found.key() == key);
         table(&mut self.snapshot).load(key, found);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A whole store out of a small ordered key-value store.
 //!
 //! The core owns the records, where each of them lies and through which indexes it is found; a
-//! backend only keeps bytes in order. Whoever implements the five methods of [`KeyValue`] and wraps
+//! backend only keeps bytes in order. Whoever implements the five methods that [`KeyValue`] needs and wraps
 //! the result in [`KvStore`] has a store that keeps every promise of [`Store`](super::Store),
 //! [`Queries`](super::Queries) and [`Schema`](super::Schema).
 
@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod queries;
 mod records;
+mod shelves;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,10 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-pub use self::store::KvStore;
+pub use self::{
+    shelves::{Shelf, shelf},
+    store::KvStore,
+};
 use super::{BatchOutcome, Durability, StoreError};
 use crate::{clock::Timestamp, ids::BatchId};
 
@@ -76,6 +80,9 @@ pub struct View {
     pub at: Timestamp,
     /// Differs from that of every view that may have held something else.
     pub revision: u64,
+    /// When it was taken, in whatever the store measures ages by. A [`Change`] that was decided on this view
+    /// gives it back.
+    pub stamp: u64,
 }
 
 /// What has to hold for a change to happen.
@@ -101,6 +108,8 @@ pub struct Put {
 pub struct Change {
     /// The name to remember it by; `None` for what nobody will ask about.
     pub batch: Option<BatchId>,
+    /// The [`View::stamp`] of the latest view it was decided on; `None` for what grows no older.
+    pub stamp: Option<u64>,
     /// All of these hold, or nothing is written.
     pub guards: Vec<Guard>,
     /// What is written; every key once.
@@ -117,6 +126,17 @@ pub enum Applied {
         /// The first guard, in their order, that did not hold.
         key: Vec<u8>,
     },
+    /// None of it is: the view that it was decided on is too long ago. What was alive then may have ended.
+    Late,
+}
+
+/// A batch, and what it is going to write behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Which batch.
+    pub batch: BatchId,
+    /// The keys of its locks: every change of the batch has a guard on each of them and moves it on.
+    pub locks: Vec<Vec<u8>>,
 }
 
 /// A small ordered key-value store: what it takes to be a backend.
@@ -129,6 +149,8 @@ pub enum Applied {
 ///   checked against the instant just before it.
 /// - Every view taken after [`KeyValue::apply`] has answered [`Applied::Yes`] shows the change,
 ///   whoever takes it.
+///
+/// A store may keep every key in one order, or on shelves: no span leaves its [`shelf`].
 ///
 /// Checked by running the conformance suite over a [`KvStore`] of the backend.
 pub trait KeyValue: Send + Sync + fmt::Debug + 'static {
@@ -144,12 +166,32 @@ pub trait KeyValue: Send + Sync + fmt::Debug + 'static {
     /// [`StoreError::Unavailable`] and [`StoreError::Corrupt`].
     fn read(&self, lookups: Vec<Lookup>) -> BoxFuture<'_, Result<View, StoreError>>;
 
+    /// Answers as [`KeyValue::read`], once it is the turn of a batch to write. The writers of one process take
+    /// turns anyway; a store that several processes share lets them wait for each other here, so that none
+    /// decides in vain.
+    ///
+    /// # Contract
+    /// - Whoever came first has the first turn. A process that is gone keeps nobody waiting for long.
+    /// - It is a courtesy: whoever has no turn writes all the same, and the guards tell who was first.
+    ///
+    /// # Errors
+    /// As [`KeyValue::read`].
+    fn read_in_turn(&self, turn: &Turn, lookups: Vec<Lookup>) -> BoxFuture<'_, Result<View, StoreError>> {
+        let _ = turn;
+        self.read(lookups)
+    }
+
+    /// The turn of `batch` is over, and nothing was written in it. One that was written is over by itself.
+    fn end_turn(&self, batch: BatchId) {
+        let _ = batch;
+    }
+
     /// Writes all of `change`, if every one of its guards holds.
     ///
     /// # Contract
     /// - [`Applied::Yes`] means durable to the degree [`KeyValue::durability`] states, together with
     ///   the name of the batch.
-    /// - [`Applied::Refused`] means that nothing was written, and never will be.
+    /// - Every other answer means that nothing was written, and never will be.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] when the change may have been written: [`KeyValue::outcome`]

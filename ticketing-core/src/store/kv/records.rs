@@ -153,12 +153,12 @@ impl Stored for Seat {
 
 impl Stored for Hold {
     fn primary(&self) -> Key {
-        keys::hold(&self.session_id, &self.id)
+        keys::hold(&self.id)
     }
 
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
-            unique(keys::hold_by_id(&self.id)),
+            plain(keys::holds_of_session(&self.session_id).and(&self.id)),
             unique(keys::hold_by_key(&self.session_id, &self.user_id, self.key.as_str())),
             plain(keys::holds_in_session_of_user(&self.session_id, &self.user_id).and(&self.id)),
             plain(keys::holds_of_user(&self.user_id).and(&self.id)),
@@ -177,12 +177,12 @@ impl Stored for Hold {
 
 impl Stored for Order {
     fn primary(&self) -> Key {
-        keys::order(&self.session_id, &self.id)
+        keys::order(&self.id)
     }
 
     fn entries(&self) -> Vec<Entry> {
         vec![
-            unique(keys::order_by_id(&self.id)),
+            plain(keys::orders_of_session(&self.session_id).and(&self.id)),
             unique(keys::order_of_hold(&self.hold_id)),
             plain(keys::orders_of_user(&self.user_id).and(&self.id)),
         ]
@@ -191,11 +191,14 @@ impl Stored for Order {
 
 impl Stored for Payment {
     fn primary(&self) -> Key {
-        keys::payment(&self.session_id, &self.id)
+        keys::payment(&self.id)
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let mut entries = vec![unique(keys::payment_by_id(&self.id)), unique(keys::payment_of_order(&self.order_id))];
+        let mut entries = vec![
+            plain(keys::payments_of_session(&self.session_id).and(&self.id)),
+            unique(keys::payment_of_order(&self.order_id)),
+        ];
         if let Some(gateway) = &self.gateway {
             entries.push(unique(keys::gateway(gateway.pg_payment_id.as_str())));
         }
@@ -205,12 +208,12 @@ impl Stored for Payment {
 
 impl Stored for Ticket {
     fn primary(&self) -> Key {
-        keys::ticket(&self.session_id, &self.id)
+        keys::ticket(&self.id)
     }
 
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
-            unique(keys::ticket_by_id(&self.id)),
+            plain(keys::tickets_of_session(&self.session_id).and(&self.id)),
             plain(keys::tickets_of_order(&self.order_id).and(&self.id)),
             plain(keys::tickets_of_user(&self.user_id).and(&self.id)),
         ];
@@ -259,5 +262,9 @@ impl Stored for OutboxMessage {
 impl Stored for AuditRecord {
     fn primary(&self) -> Key {
         keys::audit(&self.stream, &self.seq)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        if self.seq == 0 { vec![plain(keys::audit_streams().and(&self.stream))] } else { Vec::new() }
     }
 }

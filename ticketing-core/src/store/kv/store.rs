@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Applied, Change, Guard, KeyValue, Lookup, Put, View,
+    Applied, Change, Guard, KeyValue, Lookup, Put, Turn, View,
     apply::{self, SessionsOfPayments},
     encode::describe,
     keys,
@@ -28,6 +28,13 @@ const RELOADS_MAX: u32 = 5;
 
 /// Which layout of keys and records this program knows.
 const VERSION: u32 = 1;
+
+/// A batch that came to its end.
+struct Written {
+    receipt: Receipt,
+    /// Whether there was anything to write.
+    changed: bool,
+}
 
 /// A store that keeps everything in a [`KeyValue`].
 ///
@@ -54,30 +61,33 @@ impl<K: KeyValue> KvStore<K> {
 
     /// One consistent view, with an answer for every lookup.
     pub(super) async fn view(&self, lookups: Vec<Lookup>) -> Result<View, StoreError> {
-        let asked = lookups.len();
-        let view = self.kv.read(lookups).await?;
-        if view.found.len() == asked {
-            Ok(view)
-        } else {
-            Err(StoreError::corrupt(format_args!("{asked} lookups were given {} answers", view.found.len())))
-        }
+        complete(|lookups| self.kv.read(lookups), lookups).await
     }
 
-    async fn write(&self, batch: BatchHeader, mut decide: Decide) -> Result<Receipt, StoreError> {
+    async fn write(&self, batch: BatchHeader, decide: Decide) -> Result<Receipt, StoreError> {
         let _turn = self.turns.take(&batch.locks).await;
+        let written = self.write_in_turn(&batch, decide).await;
+        if !matches!(written, Ok(Written { changed: true, .. })) {
+            self.kv.end_turn(batch.id);
+        }
+        Ok(written?.receipt)
+    }
+
+    async fn write_in_turn(&self, batch: &BatchHeader, mut decide: Decide) -> Result<Written, StoreError> {
         let mut rounds = 0;
         let mut lost_to: Option<Vec<u8>> = None;
         for _ in 0..=RELOADS_MAX {
-            let Some((loaded, changes)) = self.decide(&batch, &mut decide, &mut rounds).await? else { continue };
+            let Some((loaded, changes)) = self.decide(batch, &mut decide, &mut rounds).await? else { continue };
             let receipt = Receipt { at: loaded.at, rounds };
             if changes.is_empty() {
-                return Ok(receipt);
+                return Ok(Written { receipt, changed: false });
             }
             let payments = self.sessions_of_payments(&changes).await?;
             let change = apply::change(batch.id, &batch.locks, &loaded, changes, &payments)?;
             let new: BTreeSet<Vec<u8>> = new_keys(&change.guards);
             match self.kv.apply(change).await? {
-                Applied::Yes => return Ok(receipt),
+                Applied::Yes => return Ok(Written { receipt, changed: true }),
+                Applied::Late => {}
                 // Decided again over the latest state, and still it wants what another record has.
                 Applied::Refused { key } if new.contains(&key) && lost_to.as_ref() == Some(&key) => {
                     return Err(StoreError::Conflict { detail: format!("{}: it exists already", describe(&key)) });
@@ -97,7 +107,8 @@ impl<K: KeyValue> KvStore<K> {
         rounds: &mut u32,
     ) -> Result<Option<(Loaded, Changes)>, StoreError> {
         let mut reads = each_once(batch.reads.clone());
-        let mut view = self.view(lookups(&batch.locks, &reads)).await?;
+        let turn = Turn { batch: batch.id, locks: batch.locks.iter().map(|id| keys::fence(id).into_bytes()).collect() };
+        let mut view = complete(|lookups| self.kv.read_in_turn(&turn, lookups), lookups(&batch.locks, &reads)).await?;
         let mut loaded = Loaded::behind(batch.locks.len(), &view);
         for _ in 0..ROUNDS_MAX {
             if !loaded.accept(&reads, view)? {
@@ -120,7 +131,7 @@ impl<K: KeyValue> KvStore<K> {
         if unknown.is_empty() {
             return Ok(sessions);
         }
-        let lookups = unknown.iter().map(|id| Lookup::Follow(keys::payment_by_id(id).only())).collect();
+        let lookups = unknown.iter().map(|id| Lookup::Get(keys::payment(id).into_bytes())).collect();
         for pair in self.view(lookups).await?.found.iter().flatten() {
             let payment: Payment = decode(pair)?;
             sessions.insert(payment.id, payment.session_id);
@@ -155,7 +166,7 @@ impl<K: KeyValue> KvStore<K> {
             let key = keys::schema().into_bytes();
             let guards = vec![Guard { key: key.clone(), expected: bytes }];
             let puts = vec![Put { key, value: Some(VERSION.to_be_bytes().to_vec()) }];
-            self.kv.apply(Change { batch: None, guards, puts }).await?;
+            self.kv.apply(Change { batch: None, stamp: None, guards, puts }).await?;
         }
     }
 }
@@ -185,6 +196,20 @@ impl<K: KeyValue> Schema for KvStore<K> {
 
     fn version(&self) -> BoxFuture<'_, Result<SchemaVersion, StoreError>> {
         Box::pin(async move { Ok(self.found_version().await?.0) })
+    }
+}
+
+/// The answer of `read` to `lookups`, if there is one to each.
+async fn complete<'a>(
+    read: impl FnOnce(Vec<Lookup>) -> BoxFuture<'a, Result<View, StoreError>>,
+    lookups: Vec<Lookup>,
+) -> Result<View, StoreError> {
+    let asked = lookups.len();
+    let view = read(lookups).await?;
+    if view.found.len() == asked {
+        Ok(view)
+    } else {
+        Err(StoreError::corrupt(format_args!("{asked} lookups were given {} answers", view.found.len())))
     }
 }
 

@@ -7,13 +7,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{
-    blocking, connect,
-    keeper::{Keeper, fast_place},
-    programs,
-    programs::Programs,
-    server_url::ServerUrl,
-};
+use super::{blocking, connect, keeper::Keeper, programs, programs::Programs, server_url::ServerUrl};
+use crate::testing::fast_place;
 
 /// What every server starts with: only this machine reaches it, and nothing waits for a disk. A killed
 /// server finds its writes again, since the system keeps what a process has written.

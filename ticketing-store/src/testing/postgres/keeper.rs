@@ -106,18 +106,3 @@ impl Drop for Keeper {
         let _ = self.shell.wait();
     }
 }
-
-/// Where servers that wait for no disk have their folders: in memory, if there is a lot of it, where making
-/// a database takes a tenth of the time; unless `TMPDIR` says otherwise.
-pub(super) fn fast_place() -> PathBuf {
-    const MEMORY: &str = "/dev/shm";
-    const NEEDED_KIB: u64 = 2 << 20;
-    let roomy = env::var_os("TMPDIR").is_none() && free_kib(MEMORY).is_some_and(|free| free >= NEEDED_KIB);
-    if roomy { MEMORY.into() } else { env::temp_dir() }
-}
-
-fn free_kib(folder: &str) -> Option<u64> {
-    let output = Command::new("df").args(["-Pk", folder]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
-}

@@ -13,7 +13,6 @@ mod server_url;
 use std::{
     env,
     io::{self, Write},
-    panic,
     sync::Once,
 };
 
@@ -21,6 +20,7 @@ use tokio_postgres::{Client, NoTls};
 
 use self::programs::Programs;
 pub use self::{cluster::Cluster, database::Database};
+use super::blocking;
 
 /// A client of the database at `url`. The connection ends with the client, or with the test's runtime.
 ///
@@ -52,11 +52,6 @@ fn programs(alternative: &str) -> Option<&'static Programs> {
             None
         }
     }
-}
-
-/// Runs what blocks without stopping the other tasks of the test.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| panic::resume_unwind(failed.into_panic()))
 }
 
 /// Runs `work` on a runtime of its own, which no test's end takes away from it.

@@ -1,6 +1,6 @@
 //! Lists that are paged.
 
-use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, Part, decode, keys};
+use super::{Asked, Key, KeyValue, KvStore, Lookup, Pair, decode, keys};
 use crate::{
     audit::{AuditRecord, StreamId},
     event::{Event, EventStatus},
@@ -64,9 +64,9 @@ impl<K: KeyValue> KvStore<K> {
         let mut found: Vec<Order> = Vec::new();
         loop {
             let lookup = match (&filter.session_id, &filter.user_id) {
-                (Some(session), _) => Lookup::Scan(step.ascending(keys::orders_of_session(session))),
+                (Some(session), _) => Lookup::Follow(step.ascending(keys::orders_of_session(session))),
                 (None, Some(user)) => Lookup::Follow(step.ascending(keys::orders_of_user(user))),
-                (None, None) => Lookup::Follow(step.ascending(keys::orders())),
+                (None, None) => Lookup::Scan(step.ascending(keys::orders())),
             };
             let looked_at: Vec<Order> = self.list(lookup).await?;
             let more = looked_at.len() > step.limit as usize;
@@ -92,7 +92,7 @@ impl<K: KeyValue> KvStore<K> {
     }
 
     pub(super) async fn show_ticket(&self, id: TicketId) -> Result<Option<TicketView>, StoreError> {
-        let ticket: Option<Ticket> = self.follow(keys::ticket_by_id(&id)).await?;
+        let ticket: Option<Ticket> = self.get(keys::ticket(&id)).await?;
         Ok(self.show_tickets(ticket.into_iter().collect()).await?.pop())
     }
 
@@ -119,12 +119,15 @@ impl<K: KeyValue> KvStore<K> {
         let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX);
         let mut after = AuditCursor::of(&page)?;
         let (mut items, mut looked_at) = (Vec::new(), 0);
-        loop {
-            let span = match (&filter.stream, &after) {
-                (Some(stream), Some(after)) => keys::audit_of(stream).behind(&after.seq),
-                (Some(stream), None) => keys::audit_of(stream).all(),
-                (None, Some(after)) => keys::audit_all().behind(&BehindRecord(after)),
-                (None, None) => keys::audit_all().all(),
+        let mut stream = match &filter.stream {
+            Some(stream) => Some(*stream),
+            None => self.audit_stream(after.as_ref().map(|after| after.stream), false).await?,
+        };
+        while let Some(current) = stream {
+            let records = keys::audit_of(&current);
+            let span = match &after {
+                Some(after) if after.stream == current => records.behind(&after.seq),
+                _ => records.all(),
             };
             let step: Vec<AuditRecord> = self.list(Lookup::Scan(span.limit(AUDIT_PER_STEP))).await?;
             let more = step.len() == AUDIT_PER_STEP;
@@ -142,9 +145,25 @@ impl<K: KeyValue> KvStore<K> {
                 }
             }
             if !more {
-                return Ok(Page { items, next: None });
+                stream = match &filter.stream {
+                    Some(_) => None,
+                    None => self.audit_stream(Some(current), true).await?,
+                };
             }
         }
+        Ok(Page { items, next: None })
+    }
+
+    /// The first stream with an audit log, from `from` on or behind it.
+    async fn audit_stream(&self, from: Option<StreamId>, behind: bool) -> Result<Option<StreamId>, StoreError> {
+        let streams = keys::audit_streams();
+        let span = match &from {
+            None => streams.all(),
+            Some(from) if behind => streams.behind(from),
+            Some(from) => streams.starting(from),
+        };
+        let view = self.view(vec![Lookup::Scan(span.limit(1))]).await?;
+        view.found.iter().flatten().next().map(|pair| keys::audit_stream_in(&pair.key)).transpose()
     }
 
     /// The tickets with what is printed on them.
@@ -162,21 +181,11 @@ impl<K: KeyValue> KvStore<K> {
     }
 }
 
-/// What comes behind the audit log's beginning in a record's key.
-struct BehindRecord<'a>(&'a AuditCursor);
-
-impl Part for BehindRecord<'_> {
-    fn append(&self, bytes: &mut Vec<u8>) {
-        self.0.stream.append(bytes);
-        self.0.seq.append(bytes);
-    }
-}
-
 fn holds_lookup(filter: &HoldFilter, asked: &Asked<HoldId>) -> Lookup {
     match (&filter.session_id, &filter.user_id) {
         (Some(session), Some(user)) => Lookup::Follow(asked.ascending(keys::holds_in_session_of_user(session, user))),
-        (Some(session), None) => Lookup::Scan(asked.ascending(keys::holds_of_session(session))),
+        (Some(session), None) => Lookup::Follow(asked.ascending(keys::holds_of_session(session))),
         (None, Some(user)) => Lookup::Follow(asked.ascending(keys::holds_of_user(user))),
-        (None, None) => Lookup::Follow(asked.ascending(keys::holds())),
+        (None, None) => Lookup::Scan(asked.ascending(keys::holds())),
     }
 }

@@ -111,12 +111,12 @@ impl<K: KeyValue> Queries for KvStore<K> {
         session(id: SessionId) -> Option<SessionView> => |s| s.show_session(id);
         sessions(event: Option<EventId>, page: PageRequest) -> Page<SessionView> => |s| s.show_sessions(event, page);
         seats(session: SessionId, since: Option<u64>) -> Option<(Session, Vec<Seat>)> => |s| s.show_seats(session, since);
-        hold(id: HoldId) -> Option<Hold> => |s| s.follow(keys::hold_by_id(&id));
+        hold(id: HoldId) -> Option<Hold> => |s| s.get(keys::hold(&id));
         holds(filter: HoldFilter, page: PageRequest) -> Page<Hold> => |s| s.list_holds(filter, page);
-        order(id: OrderId) -> Option<Order> => |s| s.follow(keys::order_by_id(&id));
+        order(id: OrderId) -> Option<Order> => |s| s.get(keys::order(&id));
         orders(filter: OrderFilter, page: PageRequest) -> Page<Order> => |s| s.list_orders(filter, page);
         orders_of_user(user: UserId, page: PageRequest) -> Page<Order> => |s| s.list_orders_of_user(user, page);
-        payment(id: PaymentId) -> Option<Payment> => |s| s.follow(keys::payment_by_id(&id));
+        payment(id: PaymentId) -> Option<Payment> => |s| s.get(keys::payment(&id));
         payment_by_gateway(name: GatewayPaymentId) -> Option<Payment> => |s| s.follow(keys::gateway(name.as_str()));
         ticket(id: TicketId) -> Option<TicketView> => |s| s.show_ticket(id);
         tickets_of_user(user: UserId, page: PageRequest) -> Page<TicketView> => |s| s.list_tickets(user, page);

@@ -13,6 +13,7 @@ use super::{
     Pair, empty, everything, write,
 };
 use crate::{
+    audit::AuditRecord,
     event::{Event, EventStatus},
     hold::{Hold, HoldStatus},
     order::Order,
@@ -48,6 +49,7 @@ fn entries_of(pair: &Pair) -> Vec<Vec<u8>> {
         () if is(Space::Ticket) => of::<Ticket>(pair),
         () if is(Space::Callback) => of::<Callback>(pair),
         () if is(Space::Outbox) => of::<OutboxMessage>(pair),
+        () if is(Space::Audit) => of::<AuditRecord>(pair),
         () => Vec::new(),
     }
 }

@@ -103,7 +103,7 @@ async fn a_record_that_cannot_be_read_is_named() {
     write(&store, vec![], |snapshot| snapshot.add_user(records::user(1))).await.unwrap();
     let key = super::Key::of(super::super::encode::Space::User).and(&records::user(1).id).into_bytes();
     let put = crate::store::kv::Put { key, value: Some(b"{".to_vec()) };
-    let change = crate::store::kv::Change { batch: None, guards: vec![], puts: vec![put] };
+    let change = crate::store::kv::Change { batch: None, stamp: None, guards: vec![], puts: vec![put] };
     store.key_value().apply(change).await.unwrap();
     let error = store.user(records::user(1).id).await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt { detail } if detail.starts_with("user 0000")), "{error}");
@@ -125,7 +125,11 @@ async fn a_newer_schema_is_refused_untouched() {
     assert_eq!(store.migrate().await.unwrap(), SchemaVersion { found: 1, needed: 1 });
     let key = super::super::keys::schema().into_bytes();
     let put = crate::store::kv::Put { key, value: Some(2_u32.to_be_bytes().to_vec()) };
-    store.key_value().apply(crate::store::kv::Change { batch: None, guards: vec![], puts: vec![put] }).await.unwrap();
+    store
+        .key_value()
+        .apply(crate::store::kv::Change { batch: None, stamp: None, guards: vec![], puts: vec![put] })
+        .await
+        .unwrap();
     let before = everything(store.key_value()).await;
     assert!(matches!(store.migrate().await, Err(StoreError::Corrupt { .. })));
     assert_eq!(everything(store.key_value()).await, before);

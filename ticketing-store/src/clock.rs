@@ -1,4 +1,4 @@
-//! The store's time: the server's, kept steady.
+//! The time of a store on a server: the server's, kept steady.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,7 +20,9 @@ const CARRIED_ON_FOR: Duration = Duration::from_secs(1);
 /// is replaced by one with another time, must neither end holds early nor revive dead ones: a step that
 /// no clock of this machine confirms is followed only slowly, and told by an alarm.
 #[derive(Debug)]
-pub(super) struct StoreClock {
+pub(crate) struct StoreClock {
+    /// The server's name, for the alarm.
+    whose: &'static str,
     given: Option<Arc<dyn Clock>>,
     /// The server's clock is not this machine's: then this machine's wall clock is a witness.
     apart: bool,
@@ -57,17 +59,17 @@ enum Judged {
 impl StoreClock {
     /// Tells the time of `given`, if there is one, and else the server's, which is `apart` when it runs on
     /// another machine.
-    pub(super) fn new(given: Option<Arc<dyn Clock>>, apart: bool) -> Self {
-        Self { given, apart, last: Mutex::default() }
+    pub(crate) fn new(whose: &'static str, given: Option<Arc<dyn Clock>>, apart: bool) -> Self {
+        Self { whose, given, apart, last: Mutex::default() }
     }
 
     /// The time, when it is not to be asked of the server.
-    pub(super) fn given(&self) -> Option<Timestamp> {
+    pub(crate) fn given(&self) -> Option<Timestamp> {
         self.given.as_ref().map(|clock| clock.now())
     }
 
     /// The store's time for what the server told. It was asked at `asked`, by [`steady`].
-    pub(super) fn hear(&self, asked: Timestamp, told: Timestamp) -> Timestamp {
+    pub(crate) fn hear(&self, asked: Timestamp, told: Timestamp) -> Timestamp {
         let reading = Believed { at: told, asked, heard: steady(), wall: SystemClock::new().now() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match last.believed.map_or(Judged::Sound, |believed| believed.judge(&reading, self.apart)) {
@@ -80,7 +82,7 @@ impl StoreClock {
             Judged::Stepped(at) => {
                 if !last.stepped {
                     metrics::counter!("ticketing_store_clock_steps_total").increment(1);
-                    tracing::error!(%told, expected = %at, "the clock of Postgres was set: it is followed slowly");
+                    tracing::error!(%told, expected = %at, "the clock of {} was set: it is followed slowly", self.whose);
                 }
                 last.stepped = true;
                 at
@@ -89,7 +91,7 @@ impl StoreClock {
     }
 
     /// The time carried on from the last reading, while that is fresh and the server's clock was not set.
-    pub(super) fn carried_on(&self) -> Option<Timestamp> {
+    pub(crate) fn carried_on(&self) -> Option<Timestamp> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let believed = last.believed.filter(|_| !last.stepped)?;
         let now = steady();
@@ -123,14 +125,14 @@ impl Believed {
 
 /// This machine's clock that nobody sets. On Linux it goes on while the machine sleeps.
 #[cfg(target_os = "linux")]
-pub(super) fn steady() -> Timestamp {
+pub(crate) fn steady() -> Timestamp {
     let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Timestamp::from_micros(since_boot.tv_sec.saturating_mul(1_000_000).saturating_add(since_boot.tv_nsec / 1_000))
 }
 
 /// This machine's clock that nobody sets.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn steady() -> Timestamp {
+pub(crate) fn steady() -> Timestamp {
     static CLOCK: std::sync::LazyLock<SystemClock> = std::sync::LazyLock::new(SystemClock::new);
     CLOCK.now()
 }
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_raises_one_alarm_and_is_not_carried_on() {
-        let clock = StoreClock::new(None, false);
+        let clock = StoreClock::new("the tests", None, false);
         let asked = steady();
         assert_eq!(clock.hear(asked, seconds(1_000)), seconds(1_000));
         for _ in 0..2 {
@@ -203,14 +205,14 @@ mod tests {
     #[test]
     fn the_time_of_a_clock_that_was_given_is_told_as_it_is() {
         let given = Arc::new(ticketing_core::testing::SimClock::new());
-        let clock = StoreClock::new(Some(Arc::clone(&given) as _), true);
+        let clock = StoreClock::new("the tests", Some(Arc::clone(&given) as _), true);
         assert_eq!(clock.given(), Some(given.now()));
-        assert_eq!(StoreClock::new(None, true).given(), None);
+        assert_eq!(StoreClock::new("the tests", None, true).given(), None);
     }
 
     #[test]
     fn the_time_is_carried_on_from_what_was_heard() {
-        let clock = StoreClock::new(None, true);
+        let clock = StoreClock::new("the tests", None, true);
         assert_eq!(clock.carried_on(), None);
         assert_eq!(clock.hear(steady(), seconds(1_000)), seconds(1_000));
         let now = clock.carried_on().expect("it was heard just now");

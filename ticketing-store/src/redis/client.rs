@@ -1,0 +1,160 @@
+//! A handle to Redis that finds its way back.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use ::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+
+use super::{
+    address::{Address, Set},
+    error::Failure,
+    link::{Connector, Link},
+    script::Call,
+};
+
+/// Runs scripts on a server or a cluster. A clone is the same handle. Nothing is connected before the first
+/// call; a connection that broke, or that leads to a server that takes no writes any more, is replaced by the
+/// next one.
+#[derive(Clone)]
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: Address,
+    connector: Connector,
+    link: Mutex<Option<Numbered>>,
+    /// Whoever connects, so that a crowd connects once.
+    connecting: tokio::sync::Mutex<()>,
+    opened: AtomicU64,
+}
+
+/// A connection, and the how many-th it is.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    link: Link,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("address", &self.shared.address).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A handle to what `url` names; errors name what is wrong with it and repeat no value.
+    pub(crate) fn open(url: &str) -> Result<Self, String> {
+        let address = Address::parse(url)?;
+        let connector = Connector::new(&address)?;
+        if address.is_exposed() {
+            let place = address.place();
+            tracing::warn!(%place, "who stands between here and Redis can read and change everything: use rediss://");
+        }
+        let (link, connecting, opened) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicU64::new(0));
+        Ok(Self { shared: Arc::new(Shared { address, connector, link, connecting, opened }) })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.shared.address
+    }
+
+    /// How many connections were made so far: another number may mean another server.
+    pub(crate) fn connections(&self) -> u64 {
+        self.shared.opened.load(Ordering::Relaxed)
+    }
+
+    /// What a script answers.
+    pub(crate) async fn run(&self, call: &Call) -> Result<Value, Failure> {
+        match self.send(&call.command).await {
+            Err(Failure::NotRun(error) | Failure::Unanswered(error)) if is_unknown_script(&error) => {}
+            answered => return answered,
+        }
+        match self.send(&call.script.load()).await {
+            Ok(_) => self.send(&call.command).await,
+            // The script itself did not run.
+            Err(Failure::NotRun(error) | Failure::Unanswered(error)) => Err(Failure::NotRun(error)),
+        }
+    }
+
+    /// What the server, in a cluster the one of the prefix, answers about itself.
+    pub(crate) async fn ask_server(&self, command: &Cmd) -> Result<Value, Failure> {
+        let mut open = self.link().await?;
+        let key = format!("{{{}}}", self.shared.address.prefix);
+        open.link.send_to(key.as_bytes(), command).await.map_err(|error| self.failed(error, open.number))
+    }
+
+    /// What a command answers. It is sent once more over a new connection if it surely did not run.
+    pub(crate) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
+        let mut open = self.link().await?;
+        match open.link.send(command).await {
+            Ok(answer) => Ok(answer),
+            Err(error) if leads_nowhere(&error) && self.is_one_server() => {
+                self.forget(open.number);
+                let mut open = self.link().await?;
+                open.link.send(command).await.map_err(|error| self.failed(error, open.number))
+            }
+            Err(error) => Err(self.failed(error, open.number)),
+        }
+    }
+
+    /// The connection, which is made if there is none.
+    async fn link(&self) -> Result<Numbered, Failure> {
+        if let Some(open) = self.current() {
+            return Ok(open);
+        }
+        let _first = self.shared.connecting.lock().await;
+        if let Some(open) = self.current() {
+            return Ok(open);
+        }
+        let link = self.shared.connector.open().await.map_err(Failure::NotRun)?;
+        let number = self.shared.opened.fetch_add(1, Ordering::Relaxed) + 1;
+        let open = Numbered { number, link };
+        *self.slot() = Some(open.clone());
+        Ok(open)
+    }
+
+    fn current(&self) -> Option<Numbered> {
+        self.slot().clone()
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Numbered>> {
+        // It is replaced as a whole.
+        self.shared.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a connection, unless somebody has replaced it.
+    fn forget(&self, number: u64) {
+        let mut slot = self.slot();
+        if slot.as_ref().is_some_and(|open| open.number == number) {
+            *slot = None;
+        }
+    }
+
+    fn failed(&self, error: RedisError, number: u64) -> Failure {
+        let by_server = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+        if !by_server || leads_nowhere(&error) {
+            self.forget(number);
+        }
+        // A cluster's driver repeats by itself: the last try was refused, an earlier one may have run.
+        if by_server && self.is_one_server() { Failure::NotRun(error) } else { Failure::Unanswered(error) }
+    }
+
+    fn is_one_server(&self) -> bool {
+        self.shared.address.set != Set::Cluster
+    }
+}
+
+/// Whether a server said that another one is to be asked.
+fn leads_nowhere(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}
+
+fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}

@@ -1,0 +1,256 @@
+//! What the Redis ledger refuses, and what it does when something was lost or written in part.
+
+use ticketing_core::{
+    ids::BatchId,
+    store::{
+        BatchOutcome, Durability, Schema, StoreError,
+        kv::{Applied, Change, Direction, Guard, KeyValue, Lookup, Put, Span, View},
+    },
+};
+use ticketing_store::{
+    Level, OpenOptions, Role, diagnose,
+    redis::{RedisKv, RedisStore, open},
+    resume,
+    testing::redis::{Namespace, Server},
+};
+use uuid::Uuid;
+
+const TEN_SECONDS: u64 = 10_000_000;
+
+fn node(url: &str) -> RedisStore {
+    open(url, OpenOptions::new(Role::Server)).expect("a test's URL is read")
+}
+
+/// A key that is only ever asked for alone.
+fn alone(n: u32) -> Vec<u8> {
+    [&[0x14][..], &Uuid::from_u128(n.into()).into_bytes()].concat()
+}
+
+/// A key on the shelf of one session's seats.
+fn on_a_shelf(n: u32) -> Vec<u8> {
+    [&[0x16; 17][..], &Uuid::from_u128(n.into()).into_bytes()].concat()
+}
+
+fn batch(n: u128) -> BatchId {
+    BatchId::from_uuid(Uuid::from_u128(n))
+}
+
+/// New pairs, which must not be there.
+fn adds(keys: impl IntoIterator<Item = Vec<u8>>) -> Change {
+    let keys: Vec<_> = keys.into_iter().collect();
+    let guards = keys.iter().map(|key| Guard { key: key.clone(), expected: None }).collect();
+    let puts = keys.into_iter().map(|key| Put { key, value: Some(b"x".to_vec()) }).collect();
+    Change { batch: None, stamp: None, guards, puts }
+}
+
+async fn read(kv: &RedisKv, lookups: Vec<Lookup>) -> View {
+    kv.read(lookups).await.expect("the server answers")
+}
+
+async fn is_there(kv: &RedisKv, key: Vec<u8>) -> bool {
+    !read(kv, vec![Lookup::Get(key)]).await.found[0].is_empty()
+}
+
+#[track_caller]
+fn unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>, part: &str) {
+    match answer {
+        Err(StoreError::Unavailable { detail, source }) => {
+            let text = format!("{detail}: {source:?}");
+            assert!(text.contains(part), "{text}");
+        }
+        other => panic!("expected to hear of `{part}`: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_change_decided_too_long_ago_is_not_written() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    let kv = store.key_value();
+    let stamp = read(kv, vec![]).await.stamp;
+    for off in [stamp - TEN_SECONDS, stamp + TEN_SECONDS] {
+        let late = Change { stamp: Some(off), ..adds([alone(1)]) };
+        assert_eq!(kv.apply(late).await.unwrap(), Applied::Late);
+    }
+    assert!(!is_there(kv, alone(1)).await);
+    let in_time = Change { stamp: Some(stamp), ..adds([alone(1)]) };
+    assert_eq!(kv.apply(in_time).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_batch_that_somebody_asked_about_is_never_written() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    let kv = store.key_value();
+    assert_eq!(kv.outcome(batch(1)).await.unwrap(), BatchOutcome::NotCommitted);
+    unavailable(kv.apply(Change { batch: Some(batch(1)), ..adds([alone(1)]) }).await, "not committed");
+    assert_eq!(kv.outcome(batch(1)).await.unwrap(), BatchOutcome::NotCommitted);
+    assert!(!is_there(kv, alone(1)).await);
+}
+
+#[tokio::test]
+async fn a_change_that_is_sent_twice_is_written_once() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    let kv = store.key_value();
+    let change = Change { batch: Some(batch(1)), ..adds([alone(1)]) };
+    assert_eq!(kv.apply(change.clone()).await.unwrap(), Applied::Yes);
+    let revision = read(kv, vec![]).await.revision;
+    assert_eq!(kv.apply(change).await.unwrap(), Applied::Yes, "its own key is in its way");
+    assert_eq!(read(kv, vec![]).await.revision, revision);
+    assert_eq!(kv.outcome(batch(1)).await.unwrap(), BatchOutcome::Committed);
+}
+
+#[tokio::test]
+async fn of_a_large_change_that_is_refused_nothing_is_left() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    let kv = store.key_value();
+    kv.apply(adds([on_a_shelf(9_999)])).await.unwrap();
+    let refused = kv.apply(adds((0..10_000).map(on_a_shelf))).await.unwrap();
+    assert_eq!(refused, Applied::Refused { key: on_a_shelf(9_999) });
+    let (from, to) = (vec![0x16; 17], [&[0x16; 16][..], &[0x17]].concat());
+    let all = Span { from, to, direction: Direction::Ascending, limit: usize::MAX };
+    let found =
+        read(kv, vec![Lookup::Scan(all), Lookup::Get(on_a_shelf(0)), Lookup::Get(on_a_shelf(9_998))]).await.found;
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 0]);
+    assert_eq!(kv.apply(adds((0..9_999).map(on_a_shelf))).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_span_that_leaves_its_shelf_is_refused() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    for from in [vec![0x16], vec![0x14]] {
+        let span = Span { from, to: vec![0x18], direction: Direction::Ascending, limit: 1 };
+        let error = store.key_value().read(vec![Lookup::Scan(span)]).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Corrupt { detail } if detail.contains("leaves its shelf")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_written_in_part_halts_the_ledger_until_it_is_resumed() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let store = node(&server.url("prefix=shop"));
+    let kv = store.key_value();
+    kv.apply(adds([alone(1)])).await.unwrap();
+    // Somebody put something else where a shelf is to be.
+    let shelf = [b"{shop}=".to_vec(), vec![0x16; 17]].concat();
+    server.ask::<()>(&["SET", std::str::from_utf8(&shelf).unwrap(), "of somebody else"]).await;
+    unavailable(kv.apply(adds([alone(2), on_a_shelf(1)])).await, "WRONGTYPE");
+    unavailable(kv.apply(adds([alone(3)])).await, "written in part");
+    let another = node(&server.url("prefix=shop"));
+    unavailable(another.key_value().apply(adds([alone(3)])).await, "written in part");
+    assert!(resume(&server.url("prefix=shop")).await.unwrap().unwrap());
+    assert_eq!(kv.apply(adds([alone(3)])).await.unwrap(), Applied::Yes);
+    assert!(!resume(&server.url("prefix=shop")).await.unwrap().unwrap(), "it was not halted any more");
+}
+
+#[tokio::test]
+async fn a_flushed_ledger_takes_no_writes_before_somebody_looked_at_it() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let (store, url) = (node(&server.url("")), server.url(""));
+    store.migrate().await.unwrap();
+    for n in 1..=5 {
+        store.key_value().apply(adds([alone(n)])).await.unwrap();
+    }
+    server.flush().await;
+    unavailable(store.key_value().apply(adds([alone(6)])).await, "the ledger is gone, with all of its 6 changes");
+    // A node that knows nothing of it is told.
+    let another = node(&url);
+    unavailable(another.migrate().await, "the ledger is gone");
+    let told = diagnose(&url).await.unwrap();
+    let told = told.iter().find(|finding| finding.check == "ledger").expect("it is told to an operator");
+    assert_eq!(told.level, Level::Fail);
+    resume(&url).await.unwrap().unwrap();
+    another.migrate().await.unwrap();
+    assert_eq!(store.key_value().apply(adds([alone(1)])).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_ledger_that_lost_its_last_changes_takes_no_writes_before_somebody_looked_at_it() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let replica = server.replica(server.address()).await;
+    let url = format!("redis://{},{}", server.address(), replica.address());
+    let store = node(&url);
+    let kv = store.key_value();
+    kv.apply(adds([alone(1)])).await.unwrap();
+    server.ask::<u64>(&["WAIT", "1", "5000"]).await;
+    replica.ask::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+    for n in 2..=4 {
+        kv.apply(adds([alone(n)])).await.unwrap();
+    }
+    server.kill().await;
+    // What is found first is a connection that is gone.
+    while kv.read(vec![]).await.is_err() {}
+    unavailable(kv.apply(adds([alone(5)])).await, "lost 3 of 4 changes");
+    resume(&url).await.unwrap().unwrap();
+    assert_eq!(kv.apply(adds([alone(5)])).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_server_without_room_refuses_and_goes_on_with_room_again() {
+    let Some(server) = Server::start(&[("maxmemory-policy", "noeviction")]).await else { return };
+    let store = node(&server.url(""));
+    let kv = store.key_value();
+    kv.apply(adds([alone(1)])).await.unwrap();
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    unavailable(kv.apply(adds([alone(2), on_a_shelf(2)])).await, "OOM");
+    assert!(!is_there(kv, alone(2)).await);
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(kv.apply(adds([alone(2), on_a_shelf(2)])).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_its_scripts_is_told_them_again() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let store = node(&server.url(""));
+    store.key_value().apply(adds([alone(1)])).await.unwrap();
+    server.ask::<()>(&["SCRIPT", "FLUSH"]).await;
+    assert_eq!(store.key_value().apply(adds([alone(2)])).await.unwrap(), Applied::Yes);
+    assert!(is_there(store.key_value(), alone(2)).await);
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_repeated() {
+    let Some(server) = Server::start(&[]).await else { return };
+    server.ask::<()>(&["CONFIG", "SET", "requirepass", "hunter2"]).await;
+    let address = server.address();
+    let right = node(&format!("redis://:hunter2@{address}"));
+    assert_eq!(right.key_value().apply(adds([alone(1)])).await.unwrap(), Applied::Yes);
+    for wrong in [format!("redis://:hunter3@{address}"), format!("redis://{address}")] {
+        let error = node(&wrong).key_value().read(vec![]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_survives_is_what_the_server_s_log_gives() {
+    let cases: [(&[(&str, &str)], _); 3] = [
+        (&[("appendonly", "yes"), ("appendfsync", "always")], Durability::Disk),
+        (&[("appendonly", "yes"), ("appendfsync", "everysec")], Durability::Seconds),
+        (&[], Durability::Memory),
+    ];
+    for (settings, expected) in cases {
+        let Some(server) = Server::start(settings).await else { return };
+        let store = node(&server.url(""));
+        store.version().await.unwrap();
+        assert_eq!(store.key_value().durability(), expected, "{settings:?}");
+        let findings = diagnose(&server.url("")).await.unwrap();
+        let sound = findings.iter().filter(|finding| finding.check == "durability").all(|one| one.level == Level::Ok);
+        assert_eq!(sound, expected == Durability::Disk, "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn sentinels_tell_who_takes_writes() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let watched = format!("shop 127.0.0.1 {} 1", server.address().port());
+    let Some(sentinel) = Server::sentinel(&watched).await else { return };
+    let url = format!("redis://{}?sentinel=shop", sentinel.address());
+    assert_eq!(node(&url).key_value().apply(adds([alone(1)])).await.unwrap(), Applied::Yes);
+    assert!(is_there(node(&server.url("")).key_value(), alone(1)).await);
+    let unknown = node(&format!("redis://{}?sentinel=shoe", sentinel.address()));
+    unavailable(unknown.key_value().read(vec![]).await, "MasterNameNotFoundBySentinel");
+}
