@@ -44,6 +44,9 @@ pub struct Global {
         hide_env_values = true
     )]
     pub store: String,
+    /// The waiting room's own store, if the server has one: redis://HOST [default: the same as --store]
+    #[arg(long, global = true, value_name = "URL", env = "TICKETING__QUEUE__URL", hide_env_values = true)]
+    pub queue: Option<String>,
     /// Print JSON on stdout instead of tables
     #[arg(long, global = true)]
     pub json: bool,

@@ -9,7 +9,7 @@ use ticketing_core::{
     store::{Backend, SchemaVersion, StoreError},
     verify::check_key,
 };
-use ticketing_store::{OpenError, OpenOptions, Role, Secrets, secrets::SecretsError};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets, redis::RedisRooms, secrets::SecretsError};
 
 use crate::{
     args::Global,
@@ -25,6 +25,7 @@ pub const OPERATOR: Caller = Caller::of(Actor::Operator);
 #[derive(Debug)]
 pub struct Context {
     store_url: String,
+    queue_url: Option<String>,
     /// How it answers.
     pub output: Output,
 }
@@ -32,12 +33,18 @@ pub struct Context {
 impl Context {
     /// The context that the command line names.
     pub fn new(global: Global) -> Self {
-        Self { store_url: global.store, output: Output::new(global.json) }
+        let queue_url = global.queue.filter(|url| *url != global.store);
+        Self { store_url: global.store, queue_url, output: Output::new(global.json) }
     }
 
     /// The store's URL.
     pub fn store_url(&self) -> &str {
         &self.store_url
+    }
+
+    /// Whether waiting rooms are kept in a store of their own.
+    pub fn has_waiting_room(&self) -> bool {
+        self.queue_url.is_some()
     }
 
     /// The keys of the store's engine, from the environment or beside the store, which must be there: whoever
@@ -82,7 +89,7 @@ impl Context {
             }
             found => found.map_err(|error| without_keys(&error))?,
         };
-        Ok(engine_with(store, keys))
+        self.engine_with(store, keys)
     }
 
     /// An engine over a store that is made if there is none.
@@ -140,7 +147,7 @@ impl Context {
 
     async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
         let keys = Secrets::keys_from_environment(&self.store_url);
-        let engine = engine_with(store, keys.map_err(|error| CliError::Usage(with_sources(&error)))?);
+        let engine = self.engine_with(store, keys.map_err(|error| CliError::Usage(with_sources(&error)))?)?;
         match engine.open_log().await {
             Ok(()) => Ok(engine),
             Err(EngineError::Refused(other)) => Err(CliError::Usage(format!(
@@ -149,6 +156,13 @@ impl Context {
             ))),
             Err(unopened) => Err(unopened.into()),
         }
+    }
+
+    fn engine_with(&self, store: Arc<dyn Backend>, keys: Keys) -> Result<Ticketing, CliError> {
+        let builder = Ticketing::builder(store, keys, Arc::new(NoGateway));
+        let Some(url) = &self.queue_url else { return Ok(builder.build()) };
+        let rooms = RedisRooms::open(url, None).map_err(|error| CliError::Usage(format!("--queue: {error}")))?;
+        Ok(builder.waiting_room(Arc::new(rooms)).build())
     }
 }
 
@@ -159,10 +173,6 @@ fn is_missing(error: &SecretsError) -> bool {
 fn without_keys(error: &SecretsError) -> CliError {
     let hint = "; give this program the server's secrets (TICKETING__SECRETS__FILE)";
     CliError::Usage(format!("{}{}", with_sources(error), if is_missing(error) { hint } else { "" }))
-}
-
-fn engine_with(store: Arc<dyn Backend>, keys: Keys) -> Ticketing {
-    Ticketing::builder(store, keys, Arc::new(NoGateway)).build()
 }
 
 fn require_current(version: SchemaVersion) -> Result<(), CliError> {

@@ -124,6 +124,16 @@ impl Session {
         }
     }
 
+    /// Whether there is something to buy, or may be again.
+    pub fn is_in_stock(&self) -> bool {
+        self.stock.available + self.stock.held > 0
+    }
+
+    /// Whether those who wait may be admitted at `now`.
+    pub fn admits_at(&self, now: Timestamp) -> bool {
+        self.is_in_stock() && self.sale_at(now) == SaleStatus::Open
+    }
+
     /// Whether the waiting room is open at `now`, ahead of a sale that is to open by itself.
     pub fn pre_queue_at(&self, now: Timestamp) -> bool {
         let opens = self.sales_open_at.zip(self.queue.pre_queue_seconds);

@@ -11,6 +11,7 @@ Examples:
   ticketing-server --demo
   ticketing-server --config ticketing.toml --store sqlite://shop.db
   ticketing-server --store 'postgres://shop@db.example.com/tickets?sslmode=verify-full'
+  ticketing-server --store postgres://shop@db/tickets --queue redis://cache
   ticketing-server config check --config ticketing.toml
 
 Exit codes:
@@ -33,7 +34,7 @@ pub struct Args {
     /// sqlite://ticketing.db]
     #[arg(long, global = true, value_name = "URL")]
     pub store: Option<String>,
-    /// The waiting room's own store [default: the same as --store]
+    /// The waiting room's own store: redis://HOST, for crowds [default: the same as --store]
     #[arg(long, global = true, value_name = "URL")]
     pub queue: Option<String>,
     /// A TOML file with settings; the environment (TICKETING__SECTION__KEY) and flags come before it

@@ -101,6 +101,12 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "this server is going down; try again")
     }
 
+    /// The waiting room cannot be reached: whoever is admitted may go on.
+    pub(crate) fn queue_unavailable() -> Self {
+        let detail = "the waiting room cannot be reached; who is admitted may go on, all others try again soon";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "queue_unavailable", detail)
+    }
+
     /// A defect or a broken promise of ours. `cause` goes to the log, never to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side").caused_by(cause)
@@ -234,6 +240,7 @@ impl<R: IntoApi + std::error::Error> From<EngineError<R>> for ApiError {
             }
             EngineError::ShuttingDown => Self::shutting_down(),
             EngineError::Store(error) => error.into(),
+            EngineError::Queue(error) => Self::queue_unavailable().caused_by(error),
             EngineError::Gateway(error) => gateway(&error),
             failed => Self::internal(failed),
         }

@@ -14,9 +14,11 @@ use ticketing_core::{
     ids::{IdGen, RandomIds},
     payment::gateway::PaymentGateway,
     store::Backend,
+    waiting_room::WaitingRoom,
 };
 use ticketing_store::{
     OpenOptions, Role, Secrets,
+    redis::{RedisLimits, RedisRooms},
     secrets::{SeedError, parse_seed},
 };
 use tokio::net::TcpListener;
@@ -147,6 +149,10 @@ impl Front {
         let engine =
             Ticketing::builder(store, secrets.keys(), gateway).clock(Arc::clone(&clock)).ids(Arc::clone(&ids) as _);
         let engine = engine.hold_churn(config.limits.hold_churn());
+        let engine = match config.waiting_room_url() {
+            Some(url) => engine.waiting_room(open_waiting_room(url)?),
+            None => engine,
+        };
         let ticketing = engine.build();
         open_log(&ticketing).await?;
         ticketing.start_workers();
@@ -159,6 +165,7 @@ impl Front {
         tracing::info!(
             address = %address,
             store = config::without_credentials(&config.store.url),
+            queue = config::without_credentials(config.queue.url.as_ref().unwrap_or(&config.store.url)),
             profile = config.profile.name(),
             gateway = if sandbox.is_some() { "sandbox" } else { "http" },
             "started"
@@ -171,7 +178,7 @@ impl Front {
             public_url,
             tokens: AccessTokens::new(jwt_secret, config.auth.access_ttl_seconds, Arc::clone(&clock)),
             passwords,
-            limits: Limits::new(&config.limits),
+            limits: limits(&config)?,
             capacity: Capacity::new(&config.concurrency),
             streams: Streams::default(),
             metrics,
@@ -208,6 +215,22 @@ async fn open(url: &str) -> Result<Arc<dyn Backend>, StartupError> {
     let store = opened.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     store.migrate().await.map_err(|error| failed(&error))?;
     Ok(store)
+}
+
+/// Limits, shared between nodes where there is a place for that.
+fn limits(config: &Config) -> Result<Limits, StartupError> {
+    let limits = Limits::new(&config.limits);
+    let Some(url) = config.waiting_room_url() else { return Ok(limits) };
+    let shared = RedisLimits::open(url);
+    let shared = shared.map_err(|error| ConfigError::invalid("queue.url", &format!("(--queue) {error}")))?;
+    Ok(limits.shared_in(shared))
+}
+
+/// The waiting room's own store. It may be away: the server starts, and says so where it is asked for.
+fn open_waiting_room(url: &str) -> Result<Arc<dyn WaitingRoom>, StartupError> {
+    let rooms = RedisRooms::open(url, None);
+    let rooms = rooms.map_err(|error| ConfigError::invalid("queue.url", &format!("(--queue) {error}")))?;
+    Ok(Arc::new(rooms))
 }
 
 /// The secrets as configured; what is not comes from the secrets file, which is made if need be, and not

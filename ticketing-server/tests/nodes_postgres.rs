@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use fleet::{Fleet, Visitor, eventually};
 use process::{Answer, callback, hold};
 use serde_json::json;
+use ticketing_store::testing::redis::Namespace;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
@@ -43,20 +44,27 @@ async fn all<T>(crowd: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_on_three_nodes_get_two_hundred_tickets_in_the_order_they_came() {
     let Some(fleet) = Fleet::start(NODES).await else { return };
-    a_thousand_come(fleet).await;
+    a_thousand_get_two_hundred(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_on_three_nodes_on_redis_get_two_hundred_tickets_in_the_order_they_came() {
     let Some(fleet) = Fleet::start_on_redis(NODES).await else { return };
-    a_thousand_come(fleet).await;
+    a_thousand_get_two_hundred(&fleet).await;
 }
 
-async fn a_thousand_come(fleet: Fleet) {
+#[tokio::test(flavor = "multi_thread")]
+async fn so_do_a_thousand_whose_waiting_room_is_in_redis() {
+    let Some(redis) = Namespace::create().await else { return };
+    let Some(fleet) = Fleet::with_queue(NODES, redis.url()).await else { return };
+    a_thousand_get_two_hundred(&fleet).await;
+}
+
+async fn a_thousand_get_two_hundred(fleet: &Fleet) {
     const STOCK: i64 = 200;
     let queue = json!({ "mode": "ON", "admitPerSecond": 400, "admitTtlSeconds": 600 });
     let session: Arc<str> = fleet.session(STOCK, json!({ "queue": queue })).await.into();
-    let crowd = crowd(&fleet, 1_000, Duration::from_millis(2), |mut visitor| {
+    let crowd = crowd(fleet, 1_000, Duration::from_millis(2), |mut visitor| {
         let session = Arc::clone(&session);
         async move {
             let place = visitor.join(&session).await?;

@@ -59,7 +59,7 @@ fn a_queue_of_its_own_is_refused_and_the_stores_own_is_not() {
     let queue = |url: &'static str| {
         move |command: &mut Command, _: &Path| _ = command.args(["--store", "memory://", "--queue", url])
     };
-    check_refused(queue("sqlite://queue.db"), &["queue.url", "no store of this build"]);
+    check_refused(queue("sqlite://queue.db"), &["queue.url", "is a redis:// URL"]);
     let directory = tempfile::tempdir().unwrap();
     let mut command = program(directory.path());
     queue("memory://")(&mut command, directory.path());

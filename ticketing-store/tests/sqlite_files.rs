@@ -51,7 +51,7 @@ async fn everything_is_there_after_reopening() {
     drop(store);
 
     let store = place.open(Role::Server);
-    assert_eq!(store.version().await.unwrap(), SchemaVersion { found: 3, needed: 3 });
+    assert_eq!(store.version().await.unwrap(), SchemaVersion { found: 4, needed: 4 });
     assert_eq!(store.hold(records::hold(1, 1).id).await.unwrap(), Some(records::hold(1, 1)));
     assert_eq!(store.outcome(id).await.unwrap(), BatchOutcome::Committed);
 }
@@ -66,7 +66,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
 
     let refused = SqliteStore::open(&place.path(), place.options(Role::Tool)).unwrap_err();
     let OpenError::Store { source: StoreError::Corrupt { detail }, .. } = &refused else { panic!("{refused}") };
-    assert!(detail.contains("99") && detail.contains("knows 3"), "{detail}");
+    assert!(detail.contains("99") && detail.contains("knows 4"), "{detail}");
     assert_eq!(contents(&place.path()), before);
 }
 
@@ -107,9 +107,9 @@ async fn a_missing_file_is_made_only_if_asked() {
 async fn opening_does_not_migrate_and_an_unmigrated_store_says_so() {
     let place = Place::new();
     let store = place.open(Role::Tool);
-    assert_eq!(store.version().await.unwrap(), SchemaVersion { found: 0, needed: 3 });
+    assert_eq!(store.version().await.unwrap(), SchemaVersion { found: 0, needed: 4 });
     assert!(matches!(store.users(PageRequest::first()).await, Err(StoreError::Corrupt { .. })));
-    assert_eq!(store.migrate().await.unwrap(), SchemaVersion { found: 3, needed: 3 });
+    assert_eq!(store.migrate().await.unwrap(), SchemaVersion { found: 4, needed: 4 });
     assert_eq!(count_users(&store).await, 0);
 }
 
@@ -206,7 +206,7 @@ async fn a_copy_made_beside_a_server_that_writes_is_a_whole_store() {
     write(&server, vec![], |snapshot| snapshot.add_hold(records::hold(2, 2))).await.unwrap();
 
     let copied = SqliteStore::open(&copy, place.options(Role::Server)).unwrap();
-    assert_eq!(copied.version().await.unwrap(), SchemaVersion { found: 3, needed: 3 });
+    assert_eq!(copied.version().await.unwrap(), SchemaVersion { found: 4, needed: 4 });
     assert_eq!(copied.hold(records::hold(1, 1).id).await.unwrap(), Some(records::hold(1, 1)));
     assert_eq!(copied.hold(records::hold(2, 2).id).await.unwrap(), None);
     write(&copied, vec![], |snapshot| snapshot.add_hold(records::hold(3, 3))).await.unwrap();

@@ -113,7 +113,13 @@ pub async fn run(command: QueueCommand, context: &Context) -> Result<(), CliErro
 
 async fn stats(id: SessionId, context: &Context) -> Result<(), CliError> {
     let view = context.store().await?.queue(id).await?;
-    let view = view.ok_or_else(|| CliError::not_found("session", id))?;
+    let mut view = view.ok_or_else(|| CliError::not_found("session", id))?;
+    if context.has_waiting_room() {
+        let stats = context.engine_for_reading().await?.session_stats(id).await?;
+        (view.room.waiting, view.room.active) = stats.map_or((0, 0), |stats| (stats.waiting, stats.active));
+    } else if view.room.apart {
+        context.output.note("the waiting room is kept in a store of its own (--queue); this is its mirror");
+    }
     Ok(context.output.item(&QueueRow::from(view))?)
 }
 

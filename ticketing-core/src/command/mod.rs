@@ -23,7 +23,9 @@ pub use self::{
         CheckedOut, Checkout, CheckoutRefusal, CompleteOutbox, KeepCallback, LeaseOutbox, PaymentRefusal,
         RecordGatewaySession, RefundReason, SettlePayment, Settlement,
     },
-    queue::{AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, QueueRefusal},
+    queue::{
+        AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, MirrorRoom, OpenRoom, QueueRefusal,
+    },
     refund::{RefundOrder, RefundRefusal, Refunded},
     ticket::{RedeemRefusal, RedeemTicket, Redeemed},
     user::{BeginLog, CreateUser, SetRole, UserRefusal},
@@ -36,6 +38,7 @@ use crate::{
     payment::{Payment, PaymentStatus},
     session::Session,
     user::{User, login::Login},
+    waiting_room::Room,
 };
 
 /// In which order the commands of one stream are taken: money before stock before hope.
@@ -143,6 +146,10 @@ commands! {
     ClearQueue(Cleared, QueueRefusal);
     /// Moves the frontier.
     AdvanceQueue(Advanced, Never);
+    /// Begins the next epoch of a room that is kept apart; `None`: somebody else did.
+    OpenRoom(Option<Room>, Never);
+    /// Mirrors a room that is kept apart; tells the epoch in the ledger.
+    MirrorRoom(Option<u32>, Never);
     /// Sets stock aside.
     PlaceHold(Placed, HoldRefusal);
     /// Gives it back.
@@ -190,6 +197,8 @@ impl Command {
             Self::RefundOrder(command) => StreamId::Session(command.session_id),
             Self::RedeemTicket(command) => StreamId::Session(command.session_id),
             Self::AdvanceQueue(command) => StreamId::Session(command.session_id),
+            Self::OpenRoom(command) => StreamId::Session(command.session_id),
+            Self::MirrorRoom(command) => StreamId::Session(command.room.session_id),
             Self::PlaceHold(command) => StreamId::Session(command.session_id),
             Self::ReleaseHold(command) => StreamId::Session(command.session_id),
             Self::ExpireHolds(command) => StreamId::Session(command.session_id),
@@ -221,7 +230,9 @@ impl Command {
             | Self::RefundOrder(_)
             | Self::RedeemTicket(_)
             | Self::ClearQueue(_)
-            | Self::AdvanceQueue(_) => Class::Release,
+            | Self::AdvanceQueue(_)
+            | Self::OpenRoom(_)
+            | Self::MirrorRoom(_) => Class::Release,
             Self::PlaceHold(_) | Self::Checkout(_) => Class::Hold,
             Self::JoinQueue(_)
             | Self::LeaveQueue(_)

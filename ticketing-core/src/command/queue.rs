@@ -52,6 +52,9 @@ pub enum QueueRefusal {
     /// The line is as long as its policy allows.
     #[error("the waiting room is full")]
     QueueFull,
+    /// It is kept in a store that this engine was not given.
+    #[error("the waiting room is kept in a store of its own")]
+    KeptApart,
 }
 
 /// Gives a place up.
@@ -73,6 +76,8 @@ pub struct ClearQueue {
     pub session_id: SessionId,
     /// The last place that is to go; `None`: whatever is the last now.
     pub through: Option<u64>,
+    /// How many were sent away, where the room is kept apart and that is done: what is left is to record it.
+    pub apart: Option<u64>,
 }
 
 /// A waiting room was cleared, or the first of its line.
@@ -100,4 +105,22 @@ pub struct Advanced {
     pub admitted: u64,
     /// Whether another step would find more to do at once.
     pub more: bool,
+}
+
+/// Begins the next epoch of a waiting room that is kept apart: it was lost, or has never been there.
+#[derive(Debug, Clone)]
+pub struct OpenRoom {
+    /// Whose.
+    pub session_id: SessionId,
+    /// The epoch that is over: who comes second changes nothing.
+    pub after: u32,
+    /// What is left of the room, where its line is still there.
+    pub found: Option<Room>,
+}
+
+/// Takes a waiting room that is kept apart into its mirror.
+#[derive(Debug, Clone)]
+pub struct MirrorRoom {
+    /// The room.
+    pub room: Room,
 }

@@ -117,15 +117,17 @@ fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
         return refuse(HoldRefusal::TokenMismatch);
     }
     let room = context.snapshot.rooms.get(&session.id)?;
-    let Some(room) = room.filter(|room| room.epoch == claim.epoch) else {
+    let Some(room) = room.filter(|room| room.honours(&claim)) else {
         return refuse(HoldRefusal::TokenExpired);
     };
     let place = context.snapshot.places.get(&(session.id, claim.number))?;
-    // A store that lost its last places may have given this one to somebody else.
-    let is_theirs = |place: &&Place| {
-        place.user_id == claim.user_id && !matches!(place.state, PlaceState::Left | PlaceState::Expired)
+    let is_theirs = |place: &Place| !matches!(place.state, PlaceState::Left | PlaceState::Expired);
+    let believed = match place {
+        Some(place) if place.user_id == claim.user_id => is_theirs(place),
+        // Somebody else's in another epoch, or lost.
+        Some(_) | None => room.is_believed(&claim),
     };
-    if place.filter(is_theirs).is_none() {
+    if !believed {
         return refuse(HoldRefusal::TokenExpired);
     }
     match room.standing(&session.queue, claim.number, claim.issued_at, claim.admitted_at_once, context.now) {

@@ -3,6 +3,7 @@
 //! A rule sees a [`Snapshot`] and a command, and answers a change and an outcome, or a refusal, or
 //! what else it must see first. It may run twice.
 
+mod apart;
 mod catalogue;
 mod checkout;
 mod context;
@@ -10,7 +11,7 @@ mod expire;
 mod hold;
 mod login;
 mod payment;
-mod queue;
+pub(crate) mod queue;
 mod redeem;
 mod refund;
 mod release;
@@ -191,7 +192,9 @@ fn reads_of(command: &Command, reads: &mut Vec<Read>) {
         | Command::UpdateEvent(_)
         | Command::UpdateSession(_)
         | Command::ClearQueue(_)
-        | Command::AdvanceQueue(_) => {}
+        | Command::AdvanceQueue(_)
+        | Command::OpenRoom(_)
+        | Command::MirrorRoom(_) => {}
     }
 }
 
@@ -213,6 +216,8 @@ fn dispatch(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Mis
         Command::LeaveQueue(c) => Outcome::LeaveQueue(settled(queue::leave(context, c))?),
         Command::ClearQueue(c) => Outcome::ClearQueue(settled(queue::clear(context, c))?),
         Command::AdvanceQueue(c) => Outcome::AdvanceQueue(settled(queue::advance(context, c))?),
+        Command::OpenRoom(c) => Outcome::OpenRoom(settled(apart::open(context, c))?),
+        Command::MirrorRoom(c) => Outcome::MirrorRoom(settled(apart::mirror(context, c))?),
         Command::PlaceHold(c) => Outcome::PlaceHold(settled(hold::place(context, c))?),
         Command::ReleaseHold(c) => Outcome::ReleaseHold(settled(release::release(context, c))?),
         Command::ExpireHolds(c) => Outcome::ExpireHolds(settled(expire::sweep(context, c))?),

@@ -198,7 +198,11 @@ fn free_place(context: &mut Context<'_>, session: &Session, hold: &Hold) -> Resu
     let policy = &session.queue;
     let counted = policy.max_active.is_some() || policy.max_length.is_some();
     let Some(number) = hold.place.filter(|_| counted) else { return Ok(()) };
-    let room = context.snapshot.rooms.get(&session.id)?.cloned();
+    let room = context.snapshot.rooms.get(&session.id)?.filter(|room| !room.apart).cloned();
+    if room.is_none() {
+        // The engine tells the store that keeps it.
+        return Ok(());
+    }
     let place = context.snapshot.places.get(&(session.id, number))?.copied();
     if let (Some(mut room), Some(place)) = (room, place.filter(|place| place.state == PlaceState::In)) {
         admission::give_up(&mut room, &place);

@@ -1,6 +1,9 @@
 //! The waiting room's rules around the admission policy.
 
-use super::context::{Context, Verdict, refuse};
+use super::{
+    apart,
+    context::{Context, Verdict, refuse},
+};
 use crate::{
     audit::Action,
     clock::Timestamp,
@@ -18,6 +21,10 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
     let Some(mut room) = context.snapshot.rooms.get(&session.id)?.cloned() else {
         return refuse(QueueRefusal::SessionNotFound);
     };
+    if room.apart {
+        // It was kept elsewhere until now: nothing is known of those who wait there.
+        room.begin_epoch(false);
+    }
     let policy = session.queue.clone();
     let at = context.now;
     if let Some(place) = context.snapshot.place_of_user(session.id, command.user_id)? {
@@ -26,13 +33,8 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
             return Ok(Joined { place, room, policy, existing: true, at });
         }
     }
-    match session.sale_at(at) {
-        SaleStatus::Scheduled if !session.pre_queue_at(at) => return refuse(QueueRefusal::NotOnSale),
-        SaleStatus::Closed => return refuse(QueueRefusal::SaleClosed),
-        SaleStatus::Scheduled | SaleStatus::Open | SaleStatus::Paused => {}
-    }
-    if !in_stock(&session) {
-        return refuse(QueueRefusal::SoldOut);
+    if let Some(refusal) = no_new_places(&session, at) {
+        return refuse(refusal);
     }
     let is_full = |room: &Room| policy.max_length.is_some_and(|most| room.waiting + room.active >= u64::from(most));
     if is_full(&room) {
@@ -55,9 +57,24 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
     Ok(Joined { place, room, policy, existing: false, at })
 }
 
+/// Why nobody is given a new place in the waiting room of `session` at `now`.
+pub(crate) fn no_new_places(session: &Session, now: Timestamp) -> Option<QueueRefusal> {
+    match session.sale_at(now) {
+        SaleStatus::Scheduled if !session.pre_queue_at(now) => Some(QueueRefusal::NotOnSale),
+        SaleStatus::Closed => Some(QueueRefusal::SaleClosed),
+        SaleStatus::Scheduled | SaleStatus::Open | SaleStatus::Paused => {
+            (!session.is_in_stock()).then_some(QueueRefusal::SoldOut)
+        }
+    }
+}
+
 /// Gives a place up; one that is over already stays as it is.
 pub(super) fn leave(context: &mut Context<'_>, command: &LeaveQueue) -> Verdict<(), Never> {
     let claim = command.claim;
+    let room = context.snapshot.rooms.get(&claim.session_id)?;
+    if room.is_some_and(|room| room.honours(&claim) && (room.apart || room.is_believed(&claim))) {
+        return Ok(apart::leave(context, &claim)?);
+    }
     let place = context.snapshot.places.get(&(claim.session_id, claim.number))?.copied();
     let room = context.snapshot.rooms.get(&claim.session_id)?.cloned();
     let place = place.filter(|place| place.user_id == claim.user_id && place.state == PlaceState::In);
@@ -75,7 +92,10 @@ pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verd
     let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
     let nothing = Advanced { admitted: 0, more: false };
     let (Some(session), Some(mut room)) = (session, room) else { return Ok(nothing) };
-    let may_admit = admits(&session, context.now) && admission::may_admit(&room, &session.queue, context.now);
+    if room.apart {
+        return Ok(nothing);
+    }
+    let may_admit = session.admits_at(context.now) && admission::may_admit(&room, &session.queue, context.now);
     if !may_admit && !somebody_is_over(context, &session, &room)? {
         return Ok(nothing);
     }
@@ -99,7 +119,7 @@ fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Re
     let waiting = context.snapshot.places(session.id, room.head(), 1)?;
     // A place that was given up is passed by on the way, but not while nobody is admitted.
     let is_passed = |place: &Place| {
-        place.state != PlaceState::In && (admits(session, context.now) || place.number <= room.frontier)
+        place.state != PlaceState::In && (session.admits_at(context.now) || place.number <= room.frontier)
     };
     Ok(admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place)))
 }
@@ -109,7 +129,8 @@ fn step(context: &mut Context<'_>, session: &Session, room: &mut Room) -> Result
     let limit = admission::PLACES_PER_STEP;
     let admitted = context.snapshot.places(session.id, room.window_ended_through, limit)?;
     let line = context.snapshot.places(session.id, room.head(), limit)?;
-    let step = admission::advance(room, &session.queue, &admitted, &line, admits(session, context.now), context.now);
+    let slice = admission::Slice { admitted: &admitted, line: &line, limit };
+    let step = admission::advance(room, &session.queue, slice, session.admits_at(context.now), context.now);
     for ended in &step.wait_ended {
         context.snapshot.places.put(*ended);
     }
@@ -121,13 +142,20 @@ pub(super) fn clear(context: &mut Context<'_>, command: &ClearQueue) -> Verdict<
     let session = context.session(command.session_id)?;
     let room = context.snapshot.rooms.get(&command.session_id)?.cloned();
     let (Some(mut session), Some(mut room)) = (session, room) else { return refuse(QueueRefusal::SessionNotFound) };
-    let through = command.through.unwrap_or(room.next - 1);
-    let line = context.snapshot.places(session.id, room.head(), admission::PLACES_PER_STEP)?;
-    let sent_away = admission::clear(&mut room, &line, through);
-    let more = line.len() == admission::PLACES_PER_STEP as usize && room.head() < through;
-    let cleared = Cleared { sent_away: sent_away.len() as u64, through, more };
-    if !line.is_empty() {
-        sent_away.into_iter().for_each(|place| context.snapshot.places.put(place));
+    let (cleared, line) = match command.apart {
+        Some(sent_away) => (Cleared { sent_away, through: 0, more: false }, false),
+        None if room.apart => return refuse(QueueRefusal::KeptApart),
+        None => {
+            let through = command.through.unwrap_or(room.next - 1);
+            let line = context.snapshot.places(session.id, room.head(), admission::PLACES_PER_STEP)?;
+            let sent_away = admission::clear(&mut room, &line, through);
+            let more = line.len() == admission::PLACES_PER_STEP as usize && room.head() < through;
+            let cleared = Cleared { sent_away: sent_away.len() as u64, through, more };
+            sent_away.into_iter().for_each(|place| context.snapshot.places.put(place));
+            (cleared, !line.is_empty())
+        }
+    };
+    if line {
         context.snapshot.rooms.put(room);
     }
     if cleared.sent_away > 0 {
@@ -136,13 +164,4 @@ pub(super) fn clear(context: &mut Context<'_>, command: &ClearQueue) -> Verdict<
         context.save(session);
     }
     Ok(cleared)
-}
-
-/// Whether those who wait may be admitted: there is something to buy, or may be again, and it is on sale.
-fn admits(session: &Session, now: Timestamp) -> bool {
-    in_stock(session) && session.sale_at(now) == SaleStatus::Open
-}
-
-fn in_stock(session: &Session) -> bool {
-    session.stock.available + session.stock.held > 0
 }

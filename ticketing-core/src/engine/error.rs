@@ -21,6 +21,10 @@ pub enum EngineError<R: std::error::Error> {
     /// The store failed. [`StoreError::OutcomeUnknown`]: ask again under the same key to learn.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store of the waiting rooms failed, where they are kept apart from the ledger. Asking again does no
+    /// harm; whoever is admitted may go on.
+    #[error("the waiting room: {0}")]
+    Queue(StoreError),
     /// The payment gateway failed. What was written before it was asked stands, and asking again
     /// goes on from there.
     #[error("{0}")]

@@ -9,6 +9,7 @@ mod payments;
 mod queue;
 mod reconcile;
 mod refunds;
+mod room;
 mod sales;
 mod shown;
 mod workers;
@@ -41,7 +42,7 @@ use crate::{
     ticket::{Ticket, qr::TicketSigner},
     user::login::RefreshKey,
     verify::{OtherKey, Report, check_key},
-    waiting_room::token::TokenKey,
+    waiting_room::{WaitingRoom, token::TokenKey},
 };
 
 /// The engine's secrets.
@@ -98,6 +99,8 @@ struct Inner {
     spawn: Arc<dyn Spawn>,
     sessions: Shown<catalogue::SeenSession>,
     rooms: Shown<QueueView>,
+    /// Where waiting rooms are kept apart from the ledger.
+    apart: Option<room::Rooms>,
     workers: workers::Workers,
 }
 
@@ -112,6 +115,7 @@ pub struct Builder {
     spawn: Option<Arc<dyn Spawn>>,
     batches: BatchSettings,
     churn: Option<HoldChurn>,
+    waiting_room: Option<Arc<dyn WaitingRoom>>,
 }
 
 impl Builder {
@@ -151,6 +155,14 @@ impl Builder {
         self
     }
 
+    /// Keeps waiting rooms in a store of their own; in the ledger unless said otherwise. Every engine on one
+    /// ledger must be told the same.
+    #[must_use]
+    pub fn waiting_room(mut self, store: Arc<dyn WaitingRoom>) -> Self {
+        self.waiting_room = Some(store);
+        self
+    }
+
     /// Starts the lanes. Housekeeping starts with [`Ticketing::start_workers`], or is driven by
     /// [`Ticketing::tick`].
     ///
@@ -170,6 +182,7 @@ impl Builder {
         let inner = Inner {
             sessions: Shown::new(),
             rooms: Shown::new(),
+            apart: self.waiting_room.map(room::Rooms::new),
             workers: workers::Workers::new(),
             store: self.store,
             batcher,
@@ -195,6 +208,7 @@ impl Ticketing {
             spawn: None,
             batches: BatchSettings::default(),
             churn: None,
+            waiting_room: None,
         }
     }
 
@@ -206,6 +220,11 @@ impl Ticketing {
     /// The store.
     pub fn store(&self) -> &Arc<dyn Backend> {
         &self.inner.store
+    }
+
+    /// The store of the waiting rooms, where they are kept apart from the ledger.
+    pub fn waiting_room(&self) -> Option<&Arc<dyn WaitingRoom>> {
+        self.inner.apart.as_ref().map(room::Rooms::store)
     }
 
     /// The string in a ticket's QR code.

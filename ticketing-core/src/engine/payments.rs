@@ -23,6 +23,8 @@ use crate::{
 
 /// How long the gateway may take to answer one call.
 const GATEWAY_WAIT: Duration = Duration::from_secs(10);
+/// Longest time that a settlement waits for the store of the waiting rooms.
+const PLACE_FREED_WITHIN: Duration = Duration::from_millis(250);
 
 /// A wish to pay for a hold.
 #[derive(Debug, Clone)]
@@ -144,7 +146,10 @@ impl Ticketing {
             Err(PaymentRefusal::PaymentNotFound | PaymentRefusal::AlreadyRecorded { .. }) => return Ok(None),
         };
         match settlement {
-            Settlement::Sold => metrics::counter!("ticketing_payment_succeed_total").increment(1),
+            Settlement::Sold => {
+                metrics::counter!("ticketing_payment_succeed_total").increment(1);
+                self.free_place(&link).await;
+            }
             Settlement::Declined => metrics::counter!("ticketing_payment_fail_total").increment(1),
             Settlement::RefundRequested(reason) => {
                 metrics::counter!("ticketing_refund_requested_total", "reason" => reason.as_str()).increment(1);
@@ -155,6 +160,17 @@ impl Ticketing {
             }
         }
         Ok(Some(settlement))
+    }
+
+    /// Tells the waiting room that a buyer needs the place no more. One that does not answer soon learns it from
+    /// the end of the buyer's window.
+    async fn free_place(&self, link: &PaymentLink) {
+        let Some(rooms) = &self.inner.apart else { return };
+        match tokio::time::timeout(PLACE_FREED_WITHIN, self.free_place_apart(rooms, link)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a buyer's place in the waiting room was not freed"),
+            Err(_) => tracing::debug!("a buyer's place in the waiting room was not freed in time"),
+        }
     }
 
     /// Opens the payment page of a payment and records the gateway's name for it; `None`: there is no

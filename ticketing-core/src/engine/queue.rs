@@ -52,6 +52,14 @@ impl Ticketing {
         session_id: SessionId,
         user_id: UserId,
     ) -> Result<QueueStatus, EngineError<QueueRefusal>> {
+        if let Some(rooms) = &self.inner.apart {
+            let welcome = self.join_apart(rooms, session_id, user_id).await?;
+            let at_once = !welcome.existing && welcome.claim.admitted_at_once;
+            count_join(welcome.existing, at_once);
+            let (claim, policy) = (&welcome.claim, &welcome.policy);
+            let existing = welcome.existing;
+            return Ok(self.status(claim, welcome.standing, welcome.position, policy, false, existing, welcome.at));
+        }
         let joined = self.ask(JoinQueue { caller, session_id, user_id }).await?;
         let claim = PlaceClaim::of(&joined.place, joined.room.epoch);
         let given_up = if joined.existing && claim.number > joined.room.head() {
@@ -63,8 +71,7 @@ impl Ticketing {
             (claim.number.saturating_sub(gone)..claim.number).collect()
         };
         let at_once = !joined.existing && claim.admitted_at_once;
-        metrics::counter!("ticketing_queue_enqueue_total").increment(u64::from(!joined.existing));
-        metrics::counter!("ticketing_queue_allowed_total").increment(u64::from(at_once));
+        count_join(joined.existing, at_once);
         let standing =
             joined.room.standing(&joined.policy, claim.number, claim.issued_at, claim.admitted_at_once, joined.at);
         let position = joined.room.position(claim.number, &given_up);
@@ -84,12 +91,15 @@ impl Ticketing {
         let Some(claim) = self.inner.keys.queue_token.verify(token).filter(|claim| claim.user_id == user_id) else {
             return refused(QueueStatusRefusal::UnknownToken);
         };
+        if let Some(rooms) = &self.inner.apart {
+            return self.status_apart(rooms, &claim).await;
+        }
         let engine = self.clone();
         let read = |_| async move { engine.queries().queue(claim.session_id).await };
         let Some(view) = self.inner.rooms.get(claim.session_id, self.inner.clock.now(), read).await? else {
             return refused(QueueStatusRefusal::UnknownToken);
         };
-        if view.room.epoch != claim.epoch {
+        if !view.room.honours(&claim) {
             return refused(QueueStatusRefusal::Expired);
         }
         let now = self.queries().now().await?;
@@ -102,6 +112,7 @@ impl Ticketing {
         match place.filter(|place| place.user_id == user_id).map(|place| place.state) {
             Some(PlaceState::In | PlaceState::Bought) => {}
             Some(PlaceState::Left) => return refused(QueueStatusRefusal::UnknownToken),
+            None if view.room.is_believed(&claim) => {}
             // Or lost with the store that gave it.
             Some(PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
         }
@@ -118,6 +129,9 @@ impl Ticketing {
     pub async fn leave_queue(&self, token: &str, user_id: UserId) -> Result<(), EngineError<QueueStatusRefusal>> {
         let claim = self.inner.keys.queue_token.verify(token).filter(|claim| claim.user_id == user_id);
         let claim = claim.ok_or(EngineError::Refused(QueueStatusRefusal::UnknownToken))?;
+        if let Some(rooms) = &self.inner.apart {
+            return self.leave_apart(rooms, claim).await;
+        }
         let left = self.inner.batcher.ask(LeaveQueue { caller: Caller::of(Actor::User(user_id)), claim }).await?;
         match left {
             Ok(()) => Ok(()),
@@ -133,9 +147,12 @@ impl Ticketing {
     /// # Errors
     /// [`QueueRefusal::SessionNotFound`], or the engine's own.
     pub async fn clear_queue(&self, caller: Caller, session_id: SessionId) -> Result<u64, EngineError<QueueRefusal>> {
+        if let Some(rooms) = &self.inner.apart {
+            return self.clear_apart(rooms, caller, session_id).await;
+        }
         let (mut sent_away, mut through) = (0, None);
         loop {
-            let cleared = self.ask(ClearQueue { caller, session_id, through }).await?;
+            let cleared = self.ask(ClearQueue { caller, session_id, through, apart: None }).await?;
             sent_away += cleared.sent_away;
             if !cleared.more {
                 return Ok(sent_away);
@@ -151,7 +168,7 @@ impl Ticketing {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one answer, put together in one place")]
-    fn status(
+    pub(super) fn status(
         &self,
         claim: &PlaceClaim,
         standing: Standing,
@@ -179,4 +196,9 @@ impl Ticketing {
         let token = self.inner.keys.queue_token.sign(claim);
         QueueStatus { token, state, position, expires_at, eta_seconds, existing, as_of }
     }
+}
+
+fn count_join(existing: bool, at_once: bool) {
+    metrics::counter!("ticketing_queue_enqueue_total").increment(u64::from(!existing));
+    metrics::counter!("ticketing_queue_allowed_total").increment(u64::from(at_once));
 }

@@ -68,13 +68,26 @@ impl Ticketing {
             key: request.key,
             claim,
         };
-        let answer = self.ask(command).await;
+        let answer = match self.ask(command.clone()).await {
+            Err(EngineError::Refused(HoldRefusal::NotAdmitted)) if self.is_admitted_by_now(&command).await => {
+                self.ask(command).await
+            }
+            answer => answer,
+        };
         match &answer {
             Ok(placed) if placed.replayed => metrics::counter!("ticketing_hold_replayed_total").increment(1),
             Ok(_) => metrics::counter!("ticketing_hold_success_total").increment(1),
             Err(_) => metrics::counter!("ticketing_hold_fail_total").increment(1),
         }
         answer
+    }
+
+    /// Whether the waiting room has admitted the place of a hold that the ledger refused as too early.
+    async fn is_admitted_by_now(&self, command: &PlaceHold) -> bool {
+        let (Some(rooms), QueueTicket::Claim(claim)) = (&self.inner.apart, command.claim) else { return false };
+        let Ok(Some(view)) = self.session(command.session_id).await else { return false };
+        // Without the room the ledger's word is the last.
+        self.is_admitted_since(rooms, &claim, &view.session.queue).await.unwrap_or(false)
     }
 
     /// Gives a hold up. Asked again, or after its end, it answers the same.
@@ -100,11 +113,10 @@ impl Ticketing {
         let (Some(view), Some(queue)) = (self.queries().session(id).await?, self.queries().queue(id).await?) else {
             return Ok(None);
         };
-        Ok(Some(SessionStats {
-            stock: view.session.stock,
-            overdue: view.overdue,
-            waiting: queue.room.waiting,
-            active: queue.room.active,
-        }))
+        let (waiting, active) = match &self.inner.apart {
+            Some(rooms) => self.count_apart(rooms, &queue.room).await,
+            None => (queue.room.waiting, queue.room.active),
+        };
+        Ok(Some(SessionStats { stock: view.session.stock, overdue: view.overdue, waiting, active }))
     }
 }

@@ -8,7 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::{Notify, watch};
 
-use super::{EngineError, Ticketing, payments::in_time};
+use super::{EngineError, Ticketing, payments::in_time, room::Rooms};
 use crate::{
     command::{AdvanceQueue, CompleteOutbox, ExpireHolds, LeaseOutbox, Never},
     ids::SessionId,
@@ -174,12 +174,13 @@ impl Ticketing {
 
     async fn admit(&self) -> Result<u64, EngineError<Never>> {
         let (mut round, mut after) = (Round::default(), None);
+        // Of rooms that are kept apart, the ledger may not know the latest.
+        let lively = self.inner.apart.as_ref().map(Rooms::lively).unwrap_or_default();
+        self.admit_together(&lively.iter().copied().collect::<Vec<_>>(), &mut round).await;
         loop {
             let sessions = self.queries().sessions_to_admit(after, ROUND_LEN).await?;
-            for together in sessions.chunks(SESSIONS_AT_ONCE) {
-                let admitted = join_all(together.iter().map(|session_id| self.admit_session(*session_id))).await;
-                admitted.into_iter().for_each(|admitted| round.note(admitted));
-            }
+            let others: Vec<_> = sessions.iter().copied().filter(|session_id| !lively.contains(session_id)).collect();
+            self.admit_together(&others, &mut round).await;
             after = sessions.last().copied();
             if sessions.len() < ROUND_LEN as usize {
                 metrics::counter!("ticketing_queue_allowed_total").increment(round.done);
@@ -188,7 +189,17 @@ impl Ticketing {
         }
     }
 
+    async fn admit_together(&self, sessions: &[SessionId], round: &mut Round) {
+        for together in sessions.chunks(SESSIONS_AT_ONCE) {
+            let admitted = join_all(together.iter().map(|session_id| self.admit_session(*session_id))).await;
+            admitted.into_iter().for_each(|admitted| round.note(admitted));
+        }
+    }
+
     async fn admit_session(&self, session_id: SessionId) -> Result<u64, EngineError<Never>> {
+        if let Some(rooms) = &self.inner.apart {
+            return self.admit_apart(rooms, session_id).await;
+        }
         let mut admitted = 0;
         loop {
             let advanced = self.ask(AdvanceQueue { session_id }).await?;

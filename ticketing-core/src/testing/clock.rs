@@ -1,7 +1,10 @@
 //! A clock that stands still.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -53,6 +56,27 @@ impl Default for SimClock {
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+}
+
+/// The same time for an engine that is to believe nothing it has been shown: each look is seconds after the last.
+#[derive(Debug)]
+pub(super) struct Forgetful {
+    clock: Arc<SimClock>,
+    looks: AtomicI64,
+}
+
+impl Forgetful {
+    pub(super) fn new(clock: &Arc<SimClock>) -> Self {
+        Self { clock: Arc::clone(clock), looks: AtomicI64::new(0) }
+    }
+}
+
+impl Clock for Forgetful {
+    fn now(&self) -> Timestamp {
+        const APART: i64 = 2_000_000;
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        Timestamp::from_micros(self.clock.now().micros() + look * APART)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{SeededIds, SimClock, TestGateway};
+use super::{SeededIds, SimClock, TestGateway, clock::Forgetful};
 use crate::{
     audit::{Actor, Caller},
     batcher::{BatchSettings, Batcher, TokioSpawn},
@@ -29,13 +29,14 @@ use crate::{
     session::{SessionKind, Stock},
     store::{Backend, PageRequest},
     ticket::Ticket,
-    waiting_room::{QueueMode, QueuePolicy},
+    waiting_room::{QueueMode, QueuePolicy, WaitingRoom},
 };
 
 /// A store to be tested, and whatever must live as long as it does.
 #[derive(Debug)]
 pub struct Fixture {
     store: Arc<dyn Backend>,
+    waiting_room: Option<Arc<dyn WaitingRoom>>,
     keep: Option<Box<dyn Keep>>,
 }
 
@@ -45,7 +46,14 @@ impl<T: Any + Send + Sync + std::fmt::Debug> Keep for T {}
 impl Fixture {
     /// `store` alone; it need not be migrated.
     pub fn of(store: Arc<dyn Backend>) -> Self {
-        Self { store, keep: None }
+        Self { store, waiting_room: None, keep: None }
+    }
+
+    /// With waiting rooms in a store of their own.
+    #[must_use]
+    pub fn with_waiting_room(mut self, store: Arc<dyn WaitingRoom>) -> Self {
+        self.waiting_room = Some(store);
+        self
     }
 
     /// With something that is dropped behind the store: its directory, its server.
@@ -58,6 +66,11 @@ impl Fixture {
     /// The store.
     pub fn store(&self) -> &Arc<dyn Backend> {
         &self.store
+    }
+
+    /// The store of the waiting rooms, if it is another.
+    pub fn waiting_room(&self) -> Option<&Arc<dyn WaitingRoom>> {
+        self.waiting_room.as_ref()
     }
 }
 
@@ -72,6 +85,8 @@ pub struct Harness {
     pub engine: Ticketing,
     /// Its store.
     pub store: Arc<dyn Backend>,
+    /// The store of its waiting rooms, if it is another.
+    pub waiting_room: Option<Arc<dyn WaitingRoom>>,
     /// The time of both.
     pub clock: Arc<SimClock>,
     /// Where its ids come from.
@@ -125,23 +140,34 @@ pub fn refusal<T, R: std::error::Error>(answer: Result<T, EngineError<R>>) -> Re
 impl Harness {
     /// An engine over `store`, which is migrated first, at the time of `clock`.
     pub async fn over(store: Arc<dyn Backend>, clock: Arc<SimClock>) -> Self {
+        Self::with_a_room(store, None, clock).await
+    }
+
+    /// The same with waiting rooms in a store of their own.
+    pub async fn with_a_room(
+        store: Arc<dyn Backend>,
+        waiting_room: Option<Arc<dyn WaitingRoom>>,
+        clock: Arc<SimClock>,
+    ) -> Self {
         store.migrate().await.expect("an empty store is brought to the version it needs");
-        Self::assemble(store, clock, Arc::new(SeededIds::new(1)), Arc::new(TestGateway::new()), Arc::default())
+        let (ids, gateway, current) = (Arc::new(SeededIds::new(1)), Arc::new(TestGateway::new()), Arc::default());
+        let engine = assemble(&store, waiting_room.as_ref(), keys(), None, (&clock, &ids, &gateway));
+        Self { engine, store, waiting_room, clock, ids, gateway, current }
     }
 
     /// A second engine over the same store, which knows nothing but what is stored there: the other
     /// node, or this one after a restart.
     pub fn another_engine(&self) -> Self {
-        let (clock, ids, gateway) = (Arc::clone(&self.clock), Arc::clone(&self.ids), Arc::clone(&self.gateway));
-        Self::assemble(Arc::clone(&self.store), clock, ids, gateway, Arc::clone(&self.current))
+        self.another(keys(), None)
     }
 
     /// The same shop with an empty store of its own: an engine that has lost everything, while the
     /// gateway has not.
     pub async fn over_another_store(&self, store: Arc<dyn Backend>) -> Self {
         store.migrate().await.expect("an empty store is brought to the version it needs");
-        let (clock, ids, gateway) = (Arc::clone(&self.clock), Arc::clone(&self.ids), Arc::clone(&self.gateway));
-        Self::assemble(store, clock, ids, gateway, Arc::default())
+        let equipment = (&self.clock, &self.ids, &self.gateway);
+        let engine = assemble(&store, self.waiting_room.as_ref(), keys(), None, equipment);
+        Self { engine, store, current: Arc::default(), ..self.clone() }
     }
 
     /// A second engine over the same store, for which holds that come and go cool down.
@@ -155,26 +181,9 @@ impl Harness {
     }
 
     fn another(&self, keys: Keys, churn: Option<HoldChurn>) -> Self {
-        let engine = Ticketing::builder(Arc::clone(&self.store), keys, Arc::clone(&self.gateway) as _)
-            .clock(Arc::clone(&self.clock) as _)
-            .ids(Arc::clone(&self.ids) as _)
-            .hold_churn(churn)
-            .build();
+        let equipment = (&self.clock, &self.ids, &self.gateway);
+        let engine = assemble(&self.store, self.waiting_room.as_ref(), keys, churn, equipment);
         Self { engine, ..self.clone() }
-    }
-
-    fn assemble(
-        store: Arc<dyn Backend>,
-        clock: Arc<SimClock>,
-        ids: Arc<SeededIds>,
-        gateway: Arc<TestGateway>,
-        current: Arc<Mutex<Option<(EventId, SessionId)>>>,
-    ) -> Self {
-        let engine = Ticketing::builder(Arc::clone(&store), keys(), Arc::clone(&gateway) as _)
-            .clock(Arc::clone(&clock) as _)
-            .ids(Arc::clone(&ids) as _)
-            .build();
-        Self { engine, store, clock, ids, gateway, current }
     }
 
     /// Puts one command to the store past the engine's public face, as another node would.
@@ -195,6 +204,23 @@ impl Harness {
     /// A UUID that no record has.
     pub fn fresh(&self) -> Uuid {
         self.ids.uuid(self.now())
+    }
+}
+
+fn assemble(
+    store: &Arc<dyn Backend>,
+    waiting_room: Option<&Arc<dyn WaitingRoom>>,
+    keys: Keys,
+    churn: Option<HoldChurn>,
+    (clock, ids, gateway): (&Arc<SimClock>, &Arc<SeededIds>, &Arc<TestGateway>),
+) -> Ticketing {
+    let builder = Ticketing::builder(Arc::clone(store), keys, Arc::clone(gateway) as _)
+        .ids(Arc::clone(ids) as _)
+        .hold_churn(churn);
+    match waiting_room {
+        None => builder.clock(Arc::clone(clock) as _).build(),
+        // Who comes is told by what was shown of the session last: here, of this instant.
+        Some(room) => builder.clock(Arc::new(Forgetful::new(clock))).waiting_room(Arc::clone(room)).build(),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
         login::{Login, TokenHash},
         password::PasswordHash,
     },
-    waiting_room::{Admission, Place, PlaceState, QueueMode, QueuePolicy, Room},
+    waiting_room::{Admission, PastEpoch, Place, PlaceState, QueueMode, QueuePolicy, Room},
 };
 
 /// The `n`-th id of its kind; ids ascend with `n`.
@@ -129,6 +129,8 @@ pub fn room(session: u32) -> Room {
         window_ended_through: 6,
         waiting: 17,
         active: 12,
+        past: vec![PastEpoch { epoch: 1, through: 8, apart: false }],
+        apart: true,
     }
 }
 

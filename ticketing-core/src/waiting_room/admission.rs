@@ -69,32 +69,36 @@ pub struct Step {
     pub more: bool,
 }
 
-/// Ends windows and waits that are over, then admits as many as the policy allows.
+/// The places that a step of admission looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Slice<'a> {
+    /// Those behind [`Room::window_ended_through`], in ascending order.
+    pub admitted: &'a [Place],
+    /// Those behind [`Room::head`], in ascending order.
+    pub line: &'a [Place],
+    /// At most so many of each: a full list may go on.
+    pub limit: u32,
+}
+
+/// Ends windows and waits that are over, then admits as many as the policy allows. With `in_stock`
+/// false nobody is admitted: nothing is left that could come back.
 ///
-/// `admitted` are the places behind [`Room::window_ended_through`], `line` those behind
-/// [`Room::head`], both in ascending order and at most [`PLACES_PER_STEP`]. With `in_stock` false
-/// nobody is admitted: nothing is left that could come back.
-pub fn advance(
-    room: &mut Room,
-    policy: &QueuePolicy,
-    admitted: &[Place],
-    line: &[Place],
-    in_stock: bool,
-    now: Timestamp,
-) -> Step {
+/// Of a place that was given up no more than its number is needed, and not even that: a slice may
+/// leave it out.
+pub fn advance(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, in_stock: bool, now: Timestamp) -> Step {
     let mut step = Step::default();
-    end_windows(room, policy, admitted, now, &mut step);
-    let line = end_waits(room, policy, line, now, &mut step);
+    end_windows(room, policy, slice, now, &mut step);
+    let line = end_waits(room, policy, slice, now, &mut step);
     if in_stock {
-        admit(room, policy, line, now, &mut step);
+        admit(room, policy, line, slice.limit, now, &mut step);
     }
     trim_log(room);
     step
 }
 
-fn end_windows(room: &mut Room, policy: &QueuePolicy, admitted: &[Place], now: Timestamp, step: &mut Step) {
+fn end_windows(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, now: Timestamp, step: &mut Step) {
     let mut seen = 0;
-    for place in admitted.iter().filter(|place| place.number <= room.frontier) {
+    for place in slice.admitted.iter().filter(|place| place.number <= room.frontier) {
         let standing = room.standing(policy, place.number, place.issued_at, place.admitted_at_once, now);
         if place.state == PlaceState::In && standing != Standing::Expired {
             return;
@@ -105,13 +109,13 @@ fn end_windows(room: &mut Room, policy: &QueuePolicy, admitted: &[Place], now: T
         room.window_ended_through = place.number;
         seen += 1;
     }
-    step.more |= seen == PLACES_PER_STEP;
+    step.more |= seen == slice.limit;
 }
 
 fn end_waits<'a>(
     room: &mut Room,
     policy: &QueuePolicy,
-    line: &'a [Place],
+    Slice { line, limit, .. }: Slice<'a>,
     now: Timestamp,
     step: &mut Step,
 ) -> &'a [Place] {
@@ -126,7 +130,7 @@ fn end_waits<'a>(
         }
         room.wait_ended_through = place.number;
     }
-    step.more |= line.len() == PLACES_PER_STEP as usize;
+    step.more |= line.len() == limit as usize;
     &[]
 }
 
@@ -145,7 +149,7 @@ fn admissible(room: &mut Room, policy: &QueuePolicy, now: Timestamp) -> u64 {
     by_rate.min(by_active)
 }
 
-fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, step: &mut Step) {
+fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], limit: u32, now: Timestamp, step: &mut Step) {
     let most = admissible(room, policy, now);
     let head = room.head();
     let mut frontier = head;
@@ -158,7 +162,7 @@ fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], now: Timestamp, 
         }
         frontier = place.number;
     }
-    step.more |= step.admitted < most && line.len() == PLACES_PER_STEP as usize;
+    step.more |= step.admitted < most && line.len() == limit as usize;
     if frontier <= room.frontier {
         return;
     }
@@ -182,14 +186,34 @@ fn credit(room: &mut Room, rate: u32, now: Timestamp) -> u64 {
 /// A log holds at most about this many entries, however long the window.
 const LOG_ENTRIES: u32 = 120;
 
+/// Where windows never end, the log of a room apart has an entry for each gap between admissions, and at
+/// most so many: the oldest gaps are closed first.
+const GAPS_MAX: usize = 1_024;
+
 fn log_admission(room: &mut Room, policy: &QueuePolicy, after: u64, now: Timestamp) {
-    let Some(ttl) = policy.admit_ttl_seconds else { return };
+    let Some(ttl) = policy.admit_ttl_seconds else { return log_gap(room, after, now) };
     // Windows count from the end of the slot they were opened in, so a slot needs one entry only.
     let slot_seconds = (ttl / LOG_ENTRIES).max(1);
     let entry = Admission { after, through: room.frontier, at: now.end_of_slot(slot_seconds) };
     match room.log.last_mut() {
         Some(last) if last.at >= entry.at && last.through == after => last.through = entry.through,
         _ => room.log.push(entry),
+    }
+}
+
+/// Notes which numbers were stepped over, where no record of a place tells.
+fn log_gap(room: &mut Room, after: u64, now: Timestamp) {
+    if !room.apart {
+        return;
+    }
+    let through = room.frontier;
+    match room.log.last_mut() {
+        Some(last) if last.through == after => last.through = through,
+        _ => room.log.push(Admission { after, through, at: now }),
+    }
+    if room.log.len() > GAPS_MAX {
+        let first = room.log.remove(0);
+        room.log[0].after = first.after;
     }
 }
 
@@ -260,7 +284,8 @@ mod tests {
 
         fn tick(&mut self, now: Timestamp) -> Step {
             let (admitted, line) = (self.behind(self.room.window_ended_through), self.behind(self.room.head()));
-            let step = advance(&mut self.room, &self.policy, &admitted, &line, true, now);
+            let slice = Slice { admitted: &admitted, line: &line, limit: PLACES_PER_STEP };
+            let step = advance(&mut self.room, &self.policy, slice, true, now);
             for ended in &step.wait_ended {
                 self.places[ended.number as usize - 1] = *ended;
             }

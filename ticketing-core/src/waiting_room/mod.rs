@@ -6,10 +6,22 @@
 //! that were given up, never a count of those who wait.
 
 pub mod admission;
+mod apart;
+mod epoch;
+mod memory;
+mod tally;
 pub mod token;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    apart::{
+        Advance, Arrival, Arrived, GivenUp, LineSlice, Mark, Reply, RoomAnswer, RoomError, Seen, Terms, Visitor,
+        WaitingRoom,
+    },
+    epoch::PastEpoch,
+    memory::{MemoryRooms, Remembered},
+};
 use crate::{
     clock::Timestamp,
     ids::{SessionId, UserId},
@@ -136,6 +148,13 @@ pub struct Room {
     pub waiting: u64,
     /// Admitted places whose window runs and whose owners have neither bought nor left.
     pub active: u64,
+    /// The epochs before, as far back as a token of theirs may still count, oldest first.
+    #[serde(default)]
+    pub past: Vec<PastEpoch>,
+    /// The room is kept in a store of its own, and this is its mirror in the ledger: a place without a
+    /// record is believed by its token alone.
+    #[serde(default)]
+    pub apart: bool,
 }
 
 /// Where a place stands.
@@ -169,6 +188,8 @@ impl Room {
             window_ended_through: 0,
             waiting: 0,
             active: 0,
+            past: Vec::new(),
+            apart: false,
         }
     }
 
@@ -193,18 +214,27 @@ impl Room {
             let sent_away = number <= self.wait_ended_through;
             return if !sent_away && running(until) { Standing::Waiting { until } } else { Standing::Expired };
         }
-        let Some(ttl) = policy.admit_ttl_seconds else { return Standing::Allowed { until: None } };
+        let Some(ttl) = policy.admit_ttl_seconds else {
+            // Of a room apart no record tells that a place was stepped over; its log does.
+            let admitted = admitted_at_once || !self.apart || self.admission_of(number).is_some();
+            return if admitted { Standing::Allowed { until: None } } else { Standing::Expired };
+        };
         let admitted_at = if admitted_at_once {
             issued_at
         } else {
-            let entry = self.log.partition_point(|admission| admission.through < number);
-            match self.log.get(entry) {
-                Some(admission) if number > admission.after && number > self.window_ended_through => admission.at,
+            match self.admission_of(number) {
+                Some(admission) if number > self.window_ended_through => admission.at,
                 _ => return Standing::Expired,
             }
         };
         let until = Some(admitted_at.plus_seconds(ttl));
         if running(until) { Standing::Allowed { until } } else { Standing::Expired }
+    }
+
+    /// The entry of the log that tells when `number` was admitted.
+    fn admission_of(&self, number: u64) -> Option<&Admission> {
+        let entry = self.log.partition_point(|admission| admission.through < number);
+        self.log.get(entry).filter(|admission| number > admission.after)
     }
 
     /// Position of the place `number` while it waits: those still waiting ahead of it, plus one.

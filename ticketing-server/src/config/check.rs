@@ -1,6 +1,7 @@
 //! What a configuration must not say.
 
 use secrecy::ExposeSecret;
+use ticketing_store::redis::RedisRooms;
 
 use super::{AuthConfig, ConcurrencyConfig, Config, ConfigError, weak};
 use crate::gateway::play::PlayConfig;
@@ -53,10 +54,9 @@ impl Config {
         if let Err(error) = ticketing_store::check_url(&self.store.url) {
             wrong.push(ConfigError::invalid("store.url", &format!("(--store) {error}")));
         }
-        if self.queue.url.as_ref().is_some_and(|url| *url != self.store.url) {
-            let message = "(--queue) no store of this build serves a waiting room of its own; leave it out, or give \
-                           the store's own URL";
-            wrong.push(ConfigError::invalid("queue.url", message));
+        if let Some(Err(error)) = self.waiting_room_url().map(RedisRooms::check_url) {
+            let message = format!("(--queue) {error}; leave it out, or give the store's own URL");
+            wrong.push(ConfigError::invalid("queue.url", &message));
         }
     }
 

@@ -132,11 +132,18 @@ impl Default for StoreConfig {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueConfig {
-    /// Its own store; the server's unless said otherwise.
+    /// Its own store, a `redis://` URL; the server's unless said otherwise.
     pub url: Option<String>,
     /// Signs queue tokens.
     #[serde(skip_serializing)]
     pub token_secret: Option<SecretString>,
+}
+
+impl Config {
+    /// The waiting room's store, where it is not the server's.
+    pub fn waiting_room_url(&self) -> Option<&str> {
+        self.queue.url.as_deref().filter(|url| *url != self.store.url)
+    }
 }
 
 /// Access tokens and passwords.

@@ -88,6 +88,7 @@ impl IntoApi for QueueRefusal {
             Self::QueueFull => {
                 ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", detail).retry_after(QUEUE_FULL_RETRY_SECONDS)
             }
+            Self::KeptApart => ApiError::queue_unavailable().caused_by(detail),
             _ => ApiError::internal(detail),
         }
     }

@@ -4,11 +4,13 @@ use std::{
     hash::Hash,
     num::NonZeroU32,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use http::StatusCode;
 use metrics::Counter;
+use ticketing_store::redis::Share;
 
 use crate::error::ApiError;
 
@@ -21,6 +23,7 @@ pub(super) struct Limit<K: Hash + Eq + Clone>(Option<Keyed<K>>);
 
 #[derive(Debug)]
 struct Keyed<K: Hash + Eq + Clone> {
+    share: Share,
     limiter: DefaultKeyedRateLimiter<K>,
     full: AtomicBool,
     refused: Counter,
@@ -29,16 +32,17 @@ struct Keyed<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> Limit<K> {
     /// So many per minute for each key, all at once if need be; 0 is no limit.
     pub(super) fn per_minute(name: &'static str, most: u32) -> Self {
-        Self::new(name, most, Quota::per_minute)
+        Self::new(name, most, Duration::from_secs(60), Quota::per_minute)
     }
 
     /// So many per second for each key, all at once if need be; 0 is no limit.
     pub(super) fn per_second(name: &'static str, most: u32) -> Self {
-        Self::new(name, most, Quota::per_second)
+        Self::new(name, most, Duration::from_secs(1), Quota::per_second)
     }
 
-    fn new(name: &'static str, most: u32, quota: impl FnOnce(NonZeroU32) -> Quota) -> Self {
+    fn new(name: &'static str, most: u32, per: Duration, quota: impl FnOnce(NonZeroU32) -> Quota) -> Self {
         Self(NonZeroU32::new(most).map(|most| Keyed {
+            share: Share { name, most: most.get(), per },
             limiter: RateLimiter::dashmap(quota(most)),
             full: AtomicBool::new(false),
             refused: metrics::counter!("http_rate_limited_total", "limit" => name),
@@ -56,8 +60,18 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         }
         keyed.limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(keyed.limiter.clock().now());
-            keyed.refuse(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1))
+            keyed.refuse(seconds(wait))
         })
+    }
+
+    /// The same limit, as nodes share it.
+    pub(super) fn share(&self) -> Option<Share> {
+        self.0.as_ref().map(|keyed| keyed.share)
+    }
+
+    /// What is told to whom there is no room for before `wait` is over.
+    pub(super) fn exceeded(&self, wait: Duration) -> Result<(), ApiError> {
+        self.0.as_ref().map_or(Ok(()), |keyed| Err(keyed.refuse(seconds(wait))))
     }
 
     /// Forgets whoever has not asked for a while.
@@ -73,6 +87,10 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     pub(super) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |keyed| keyed.limiter.len())
     }
+}
+
+fn seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }
 
 impl<K: Hash + Eq + Clone> Keyed<K> {

@@ -1,6 +1,7 @@
 //! How often who may ask.
 
 mod limit;
+mod shared;
 mod stage;
 
 use std::{
@@ -8,10 +9,15 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
+use sha2::{Digest, Sha256};
 use ticketing_core::{ids::UserId, user::Email};
+use ticketing_store::redis::{RedisLimits, Share};
 
-use self::limit::Limit;
 pub(crate) use self::stage::Stage;
+use self::{
+    limit::Limit,
+    shared::{Shared, of_address},
+};
 use crate::{config::LimitsConfig, error::ApiError};
 
 /// The limits of one server.
@@ -28,6 +34,8 @@ pub struct Limits {
     hold: PerUserAndAddress,
     checkout: PerUserAndAddress,
     callback_per_address: Limit<IpAddr>,
+    /// Where all nodes count together.
+    shared: Option<Shared>,
 }
 
 /// The limits of one stage.
@@ -60,16 +68,27 @@ impl Limits {
             hold: stage("hold_per_user", hold, "hold_per_address", hold_address),
             checkout: stage("checkout_per_user", checkout, "checkout_per_address", checkout_address),
             callback_per_address: Limit::per_second("callback_per_address", config.callback_per_address_per_second),
+            shared: None,
         }
+    }
+
+    /// The same limits, counted together with all who count in `shared`. A node's own still refuse what is too much
+    /// for it alone, without asking anybody.
+    #[must_use]
+    pub fn shared_in(mut self, shared: RedisLimits) -> Self {
+        self.shared = Some(Shared::new(shared));
+        self
     }
 
     /// A try to log in; without an account when what was typed cannot be one's address.
     ///
     /// # Errors
     /// 429 `rate_limited`.
-    pub fn login(&self, account: Option<&Email>, address: IpAddr) -> Result<(), ApiError> {
+    pub async fn login(&self, account: Option<&Email>, address: IpAddr) -> Result<(), ApiError> {
         self.login_per_address.check(&network(address))?;
-        account.map_or(Ok(()), |account| self.login_per_account.check(account))
+        account.map_or(Ok(()), |account| self.login_per_account.check(account))?;
+        self.together(Some(of_address(network(address))), &[&self.login_per_address]).await?;
+        self.together(account.map(of_account), &[&self.login_per_account]).await
     }
 
     /// A refresh token to be exchanged.
@@ -84,9 +103,11 @@ impl Limits {
     ///
     /// # Errors
     /// 429 `rate_limited`.
-    pub fn signup(&self, account: &Email, address: IpAddr) -> Result<(), ApiError> {
+    pub async fn signup(&self, account: &Email, address: IpAddr) -> Result<(), ApiError> {
         self.signup_per_address.check(&network(address))?;
-        self.signup_per_account.check(account)
+        self.signup_per_account.check(account)?;
+        self.together(Some(of_address(network(address))), &[&self.signup_per_address]).await?;
+        self.together(Some(of_account(account)), &[&self.signup_per_account]).await
     }
 
     /// Any request, in its stage if it has one; without an address when it is one of those that its
@@ -104,18 +125,62 @@ impl Limits {
         address: Option<IpAddr>,
     ) -> Result<(), ApiError> {
         let network = address.map(network);
-        let stage = match stage {
-            Some(Stage::Callback) => return check(&self.callback_per_address, network),
+        if stage == Some(Stage::Callback) {
+            return check(&self.callback_per_address, network);
+        }
+        check(&self.requests_per_address, network)?;
+        check(&self.requests_per_user, user)?;
+        let Some(stage) = self.of_stage(stage) else { return Ok(()) };
+        check(&stage.address, network)?;
+        check(&stage.user, user)
+    }
+
+    /// The same request, among those at all nodes.
+    ///
+    /// # Errors
+    /// 429 `rate_limited`.
+    pub(crate) async fn request_among_all(
+        &self,
+        stage: Option<Stage>,
+        user: Option<UserId>,
+        address: Option<IpAddr>,
+    ) -> Result<(), ApiError> {
+        if self.shared.is_none() {
+            return Ok(());
+        }
+        let address = address.map(|address| of_address(network(address)));
+        if stage == Some(Stage::Callback) {
+            return self.together(address, &[&self.callback_per_address]).await;
+        }
+        let stage = self.of_stage(stage);
+        let by_address: Vec<_> =
+            [&self.requests_per_address].into_iter().chain(stage.map(|stage| &stage.address)).collect();
+        let by_user: Vec<_> = [&self.requests_per_user].into_iter().chain(stage.map(|stage| &stage.user)).collect();
+        self.together(address, &by_address).await?;
+        self.together(user.map(|user| user.to_string()), &by_user).await
+    }
+
+    fn of_stage(&self, stage: Option<Stage>) -> Option<&PerUserAndAddress> {
+        match stage {
             Some(Stage::Queue) => Some(&self.queue),
             Some(Stage::Hold) => Some(&self.hold),
             Some(Stage::Checkout) => Some(&self.checkout),
-            None => None,
-        };
-        check(&self.requests_per_address, network)?;
-        check(&self.requests_per_user, user)?;
-        let Some(stage) = stage else { return Ok(()) };
-        check(&stage.address, network)?;
-        check(&stage.user, user)
+            Some(Stage::Callback) | None => None,
+        }
+    }
+
+    /// One more for `subject` under each of `limits`, among all nodes.
+    async fn together<K>(&self, subject: Option<String>, limits: &[&Limit<K>]) -> Result<(), ApiError>
+    where
+        K: Hash + Eq + Clone,
+    {
+        let (Some(shared), Some(subject)) = (&self.shared, subject) else { return Ok(()) };
+        let (limits, shares): (Vec<&Limit<K>>, Vec<Share>) =
+            limits.iter().filter_map(|limit| Some((*limit, limit.share()?))).unzip();
+        match shared.take(&subject, &shares).await {
+            None => Ok(()),
+            Some(exceeded) => limits.get(exceeded.index).map_or(Ok(()), |limit| limit.exceeded(exceeded.wait)),
+        }
     }
 
     /// Forgets whoever has not asked for a while.
@@ -142,6 +207,12 @@ fn check<K: Hash + Eq + Clone>(limit: &Limit<K>, key: Option<K>) -> Result<(), A
     key.map_or(Ok(()), |key| limit.check(&key))
 }
 
+/// The name of an account among subjects: its address is nobody else's business.
+fn of_account(account: &Email) -> String {
+    let digest = Sha256::digest(account.as_str().as_bytes());
+    format!("account:{:x}", u128::from_be_bytes(*digest.first_chunk().expect("a digest has 32 bytes")))
+}
+
 /// What counts as one address: an IPv6 subscriber has a whole /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -166,15 +237,15 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn one_try_too_many_is_told_when_to_come_back() {
+    #[tokio::test]
+    async fn one_try_too_many_is_told_when_to_come_back() {
         let limits = only(|config| config.login_per_account_per_minute = 2);
         let (a, b): (Email, Email) = ("a@example.com".parse().unwrap(), "b@example.com".parse().unwrap());
-        assert!(limits.login(Some(&a), address("192.0.2.1")).is_ok());
-        assert!(limits.login(Some(&a), address("192.0.2.2")).is_ok());
-        let refused = limits.login(Some(&a), address("192.0.2.3")).unwrap_err();
+        assert!(limits.login(Some(&a), address("192.0.2.1")).await.is_ok());
+        assert!(limits.login(Some(&a), address("192.0.2.2")).await.is_ok());
+        let refused = limits.login(Some(&a), address("192.0.2.3")).await.unwrap_err();
         assert_eq!((refused.status(), refused.reason()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));
-        assert!(limits.login(Some(&b), address("192.0.2.1")).is_ok());
+        assert!(limits.login(Some(&b), address("192.0.2.1")).await.is_ok());
     }
 
     #[test]
@@ -183,16 +254,16 @@ mod tests {
         assert!((0..10_000).all(|_| limits.request(None, None, Some(address("192.0.2.1"))).is_ok()));
     }
 
-    #[test]
-    fn addresses_of_one_subscriber_count_together() {
+    #[tokio::test]
+    async fn addresses_of_one_subscriber_count_together() {
         let limits = only(|config| config.signup_per_address_per_minute = 1);
         let account: Email = "a@example.com".parse().unwrap();
         let signup = |from: &str| limits.signup(&account, address(from));
-        assert!(signup("2001:db8::1").is_ok());
-        assert!(signup("2001:db8::2").is_err());
-        assert!(signup("2001:db8:0:1::1").is_ok());
-        assert!(signup("192.0.2.1").is_ok());
-        assert!(signup("::ffff:192.0.2.1").is_err());
+        assert!(signup("2001:db8::1").await.is_ok());
+        assert!(signup("2001:db8::2").await.is_err());
+        assert!(signup("2001:db8:0:1::1").await.is_ok());
+        assert!(signup("192.0.2.1").await.is_ok());
+        assert!(signup("::ffff:192.0.2.1").await.is_err());
     }
 
     #[test]

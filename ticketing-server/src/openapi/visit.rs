@@ -84,6 +84,7 @@ fn waiting_room() -> Vec<Operation> {
             .refuses(400, &["queue_token_required", "invalid_argument"])
             .refuses(404, &["queue_token_not_found"])
             .refuses(410, &["queue_token_expired"])
+            .refuses(503, &["queue_unavailable"])
     };
     vec![
         operation("post", "/api/queue/token", "joinQueue", tag, "Take a place in a session's waiting room")
@@ -93,13 +94,15 @@ fn waiting_room() -> Vec<Operation> {
             .brings(200, of("QueueToken"), "The place that the user has already.")
             .refuses(404, &["session_not_found"])
             .refuses(409, &["not_on_sale", "sale_closed", "sold_out"])
-            .refuses(429, &["queue_full"]),
+            .refuses(429, &["queue_full"])
+            .refuses(503, &["queue_unavailable"]),
         operation("delete", "/api/queue/token", "leaveQueue", tag, "Give a place up")
             .user()
             .parameter("header", "Queue-Token", false, text("AQAAAAAAAAAAAAAAAAAAAAAB"), "The queue token.")
             .done(204, "It is given up.")
             .refuses(400, &["queue_token_required"])
-            .refuses(404, &["queue_token_not_found"]),
+            .refuses(404, &["queue_token_not_found"])
+            .refuses(503, &["queue_unavailable"]),
         by_either(operation("get", "/api/queue/status", "queueStatus", tag, "Where a place stands"))
             .user()
             .brings(200, of("QueueStatus"), "The place."),

@@ -45,7 +45,7 @@ async fn signup(
         ApiError::new(StatusCode::BAD_REQUEST, "weak_password", error.to_string())
             .with_field("password", error.to_string())
     })?;
-    app.limits.signup(&email, context.address)?;
+    app.limits.signup(&email, context.address).await?;
     // The engine decides this again; here it saves the hashing.
     if app.ticketing.queries().user_by_email(email.clone()).await?.is_some() {
         return Err(ticketing_core::command::UserRefusal::EmailTaken.into_api());
@@ -59,7 +59,7 @@ async fn signup(
 
 async fn login(State(app): State<App>, context: Context, Body(body): Body<Credentials>) -> Result<Response, ApiError> {
     let email = body.email.parse::<Email>().ok();
-    app.limits.login(email.as_ref(), context.address)?;
+    app.limits.login(email.as_ref(), context.address).await?;
     let account = match email {
         Some(email) => app.ticketing.queries().user_by_email(email).await?,
         None => None,

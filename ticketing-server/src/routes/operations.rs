@@ -28,23 +28,33 @@ async fn healthz() -> Json<Value> {
 }
 
 async fn readyz(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    let store = tokio::time::timeout(CHECK_TIME_MAX, check(&app)).await;
-    let store = match store {
-        Ok(Ok(state)) => state,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the store is not ready");
-            "unreachable"
-        }
-        Err(_) => "slow",
-    };
+    let (store, queue) = tokio::join!(in_time("the store", check(&app)), async {
+        let room = app.ticketing.waiting_room()?;
+        let looked = async { room.now().await.map(|_| "ok") };
+        Some(in_time("the waiting room", looked).await)
+    });
+    // Unless it has one of its own, the waiting room is kept in the same store.
+    let queue = queue.unwrap_or(store);
     let draining = app.lifecycle.is_draining();
-    // The waiting room is kept in the same store.
-    let checks = json!({ "store": store, "queue": store, "draining": draining, "durability": durability(&app) });
+    let checks = json!({ "store": store, "queue": queue, "draining": draining, "durability": durability(&app) });
+    // Without its waiting room a server goes on with whoever is admitted, and would be missed.
     if store == "ok" && !draining {
         return Ok(Json(json!({ "status": "ready", "checks": checks })));
     }
     let detail = if draining { "this server is going down" } else { "the store is not ready" };
     Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail).with("checks", checks))
+}
+
+/// What a check came to.
+async fn in_time(what: &str, check: impl Future<Output = Result<&'static str, StoreError>>) -> &'static str {
+    match tokio::time::timeout(CHECK_TIME_MAX, check).await {
+        Ok(Ok(state)) => state,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "{what} is not ready");
+            "unreachable"
+        }
+        Err(_) => "slow",
+    }
 }
 
 async fn check(app: &App) -> Result<&'static str, StoreError> {

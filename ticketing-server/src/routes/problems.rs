@@ -50,6 +50,10 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("queue_token_mismatch", "The queue token is another user's or another session's."),
     ("queue_token_not_found", "There is no such queue token, or it is another user's."),
     ("queue_token_required", "The session asks for a queue token."),
+    (
+        "queue_unavailable",
+        "The waiting room cannot be reached. Who is admitted may go on with the token; all others try again.",
+    ),
     ("rate_limited", "Too many requests. Try again after `Retry-After`."),
     (
         "refresh_token_invalid",

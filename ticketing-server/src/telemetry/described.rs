@@ -55,6 +55,12 @@ pub const METRICS: &[(Kind, &str, &str, &str)] = &[
     (Counter, "otlp_spans_lost_total", "", "Spans that were handed over and not taken."),
     (Counter, "ticketing_queue_enqueue_total", "", "Places taken in waiting rooms."),
     (Counter, "ticketing_queue_allowed_total", "", "Visitors let in from waiting rooms."),
+    (
+        Counter,
+        "ticketing_queue_rebuilt_total",
+        "",
+        "Waiting rooms that their own store had lost, wholly or in part, and that were begun anew.",
+    ),
     (Counter, "ticketing_hold_success_total", "", "Holds placed."),
     (Counter, "ticketing_hold_fail_total", "", "Holds refused by a rule of sale, or failed."),
     (Counter, "ticketing_hold_replayed_total", "", "Repeated requests answered with the hold they had placed before."),

@@ -47,7 +47,10 @@ pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
             let app = app.clone();
             async move {
                 let response = match routed {
-                    Ok(routed) => guard(routed).await,
+                    Ok(routed) => match exchange.refuse_among_all(&app).await {
+                        None => guard(routed).await,
+                        Some(limited) => limited,
+                    },
                     Err(refused) => *refused,
                 };
                 Ok::<_, Infallible>(exchange.end(&app, response))
@@ -135,6 +138,14 @@ impl Exchange {
             Ok(()) => app.cors.preflight(&self.method, request.headers()),
             Err(limited) => Some(limited.into_response()),
         }
+    }
+
+    /// Refuses what is too much for all nodes together.
+    async fn refuse_among_all(&self, app: &App) -> Option<Response> {
+        let address = (!self.is_probe()).then_some(self.context.address);
+        let stage = Stage::of(&self.method, self.route());
+        let limited = app.limits.request_among_all(stage, self.user(), address).await.err()?;
+        Some(limited.into_response())
     }
 
     fn route(&self) -> &str {

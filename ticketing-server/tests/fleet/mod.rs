@@ -29,9 +29,19 @@ pub struct Fleet {
 impl Fleet {
     /// `None` where there is no Postgres, which is told on stderr and is a failure in CI.
     pub async fn start(count: usize) -> Option<Self> {
+        Self::on_postgres(count, None).await
+    }
+
+    /// The same with waiting rooms in the Redis at `queue`.
+    #[allow(dead_code, reason = "not every test program has one")]
+    pub async fn with_queue(count: usize, queue: &str) -> Option<Self> {
+        Self::on_postgres(count, Some(queue)).await
+    }
+
+    async fn on_postgres(count: usize, queue: Option<&str>) -> Option<Self> {
         let database = Database::migrated().await?;
         let url = database.url().to_owned();
-        Some(Self::over(&url, count, Box::new(database)).await)
+        Some(Self::over(&url, count, Box::new(database), queue).await)
     }
 
     /// On one Redis alone; `None` where there is none, which is told on stderr and is a failure in CI.
@@ -39,11 +49,16 @@ impl Fleet {
     pub async fn start_on_redis(count: usize) -> Option<Self> {
         let namespace = Namespace::create().await?;
         let url = namespace.url().to_owned();
-        Some(Self::over(&url, count, Box::new(namespace)).await)
+        Some(Self::over(&url, count, Box::new(namespace), None).await)
     }
 
-    async fn over(url: &str, count: usize, store: Box<dyn Any + Send>) -> Self {
-        let servers: Vec<_> = (0..count).map(|_| Server::start(url)).collect();
+    async fn over(url: &str, count: usize, store: Box<dyn Any + Send>, queue: Option<&str>) -> Self {
+        let start = || {
+            Server::start_with(url, |command| {
+                command.args(queue.iter().flat_map(|url| ["--queue", url]));
+            })
+        };
+        let servers: Vec<_> = (0..count).map(|_| start()).collect();
         let nodes: Arc<[SocketAddr]> = servers.iter().map(|server| server.address).collect();
         let admin = process::admin(nodes[0]).await;
         Self { servers: servers.into_iter().map(Some).collect(), standing: None, nodes, admin, _store: store }

@@ -280,3 +280,8 @@ mod redis_cluster {
     every_case!(redis_cluster);
     every_restart!(redis_cluster);
 }
+
+mod postgres_and_redis {
+    every_case!(postgres_and_redis);
+    every_restart!(postgres_and_redis);
+}

@@ -71,6 +71,7 @@ impl TestServer {
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".to_owned();
         config.store.url = store.url();
+        config.queue.url = store.queue_url();
         config.auth.jwt_secret = Some(JWT_SECRET.into());
         config.audit.key = Some(AUDIT_KEY.into());
         config.queue.token_secret = Some(QUEUE_TOKEN_SECRET.into());

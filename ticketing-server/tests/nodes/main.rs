@@ -19,7 +19,7 @@ use store::Store;
 use ticketing_core::money::{Currency, Money};
 
 on_stores! {
-    memory sqlite postgres redis => {
+    memory sqlite postgres redis postgres_and_redis => {
         what_one_node_gives_another_believes
         a_payment_opened_on_one_node_is_paid_on_another
         a_payment_is_paid_after_the_node_that_opened_it_is_gone

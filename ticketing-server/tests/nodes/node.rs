@@ -52,7 +52,7 @@ pub struct Nodes<'a> {
 impl<'a> Nodes<'a> {
     pub async fn of(store: &'a Store) -> Self {
         let shared = match store {
-            Store::Postgres(_) | Store::Redis(_) | Store::RedisCluster(_) => None,
+            Store::Postgres(_) | Store::Redis(_) | Store::RedisCluster(_) | Store::PostgresAndRedis(..) => None,
             Store::Memory | Store::Sqlite(_) => {
                 let shared = ticketing_store::open(&store.url(), OpenOptions::new(ticketing_store::Role::Server));
                 let shared = shared.unwrap();
@@ -90,6 +90,7 @@ impl<'a> Nodes<'a> {
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".to_owned();
         config.store.url = self.store.url();
+        config.queue.url = self.store.queue_url();
         config.auth.jwt_secret = Some("a token secret of more than 32 bytes!".into());
         config.audit.key = Some(AUDIT_KEY.into());
         config.queue.token_secret = Some("a queue token secret of more than 32 bytes".into());

@@ -34,6 +34,8 @@ pub enum Store {
     Redis(Namespace),
     /// On a cluster.
     RedisCluster(Namespace),
+    /// A ledger, and waiting rooms beside it.
+    PostgresAndRedis(Database, Namespace),
 }
 
 impl Store {
@@ -60,6 +62,12 @@ impl Store {
         Namespace::on_cluster().await.map(Self::RedisCluster)
     }
 
+    /// The same, and where there is no Redis.
+    pub async fn postgres_and_redis() -> Option<Self> {
+        let queue = Namespace::create().await?;
+        Database::create().await.map(|database| Self::PostgresAndRedis(database, queue))
+    }
+
     /// An empty one of the same kind.
     pub async fn another(&self) -> Self {
         let other = match self {
@@ -68,6 +76,7 @@ impl Store {
             Self::Postgres(_) => Self::postgres().await,
             Self::Redis(_) => Self::redis().await,
             Self::RedisCluster(_) => Self::redis_cluster().await,
+            Self::PostgresAndRedis(..) => Self::postgres_and_redis().await,
         };
         other.expect("there was one a moment ago")
     }
@@ -77,8 +86,16 @@ impl Store {
         match self {
             Self::Memory => "memory://".to_owned(),
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("ticketing.db").display()),
-            Self::Postgres(database) => database.url().to_owned(),
+            Self::Postgres(database) | Self::PostgresAndRedis(database, _) => database.url().to_owned(),
             Self::Redis(namespace) | Self::RedisCluster(namespace) => namespace.url().to_owned(),
+        }
+    }
+
+    /// What opens its waiting rooms, where they are kept apart.
+    pub fn queue_url(&self) -> Option<String> {
+        match self {
+            Self::Memory | Self::Sqlite(_) | Self::Postgres(_) | Self::Redis(_) | Self::RedisCluster(_) => None,
+            Self::PostgresAndRedis(_, queue) => Some(queue.url().to_owned()),
         }
     }
 
@@ -86,7 +103,7 @@ impl Store {
     pub fn durability(&self) -> &'static str {
         match self {
             Self::Memory => "process",
-            Self::Sqlite(_) | Self::Postgres(_) => "disk",
+            Self::Sqlite(_) | Self::Postgres(_) | Self::PostgresAndRedis(..) => "disk",
             // The tests' servers keep no log.
             Self::Redis(_) | Self::RedisCluster(_) => "memory",
         }

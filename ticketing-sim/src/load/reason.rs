@@ -73,6 +73,7 @@ impl Word for QueueRefusal {
             Self::SaleClosed => "sale_closed",
             Self::SoldOut => "sold_out",
             Self::QueueFull => "queue_full",
+            Self::KeptApart => "queue_unavailable",
             _ => "other",
         }
     }

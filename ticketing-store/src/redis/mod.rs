@@ -15,8 +15,10 @@ mod error;
 mod ground;
 mod keys;
 mod ledger;
+mod limits;
 mod link;
 mod reading;
+mod room;
 mod script;
 mod settings;
 mod writing;
@@ -24,7 +26,11 @@ mod writing;
 use ticketing_core::store::{StoreError, kv::KvStore};
 
 use self::client::Client;
-pub use self::ledger::RedisKv;
+pub use self::{
+    ledger::RedisKv,
+    limits::{Exceeded, RedisLimits, Share},
+    room::{RedisRooms, RoomUrlError},
+};
 use crate::{OpenError, OpenOptions, UrlError};
 
 /// A store in Redis.

@@ -9,10 +9,11 @@ use ticketing_core::store::{SchemaVersion, StoreError};
 use super::{connection, error::store_error, lock};
 
 /// Every migration, in order. One that was released never changes.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("V1__tables", include_str!("migrations/V1__tables.sql")),
     ("V2__views", include_str!("migrations/V2__views.sql")),
     ("V3__people_door_refunds", include_str!("migrations/V3__people_door_refunds.sql")),
+    ("V4__rooms_apart", include_str!("migrations/V4__rooms_apart.sql")),
 ];
 
 /// The version of the schema that this program needs.

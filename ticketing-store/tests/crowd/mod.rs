@@ -17,7 +17,7 @@ use ticketing_core::{
         TestGateway,
         harness::{OPERATOR, PRICE, keys},
     },
-    waiting_room::QueueMode,
+    waiting_room::{QueueMode, QueuePolicy, WaitingRoom},
 };
 use ticketing_store::{OpenOptions, Role, open};
 use tokio::{sync::watch, task::JoinHandle};
@@ -49,12 +49,25 @@ impl Shop {
         Self { engine, gateway }
     }
 
+    /// Over the store at `url`, with waiting rooms in a store of their own.
+    pub async fn beside(url: &str, gateway: Arc<TestGateway>, rooms: Arc<dyn WaitingRoom>) -> Self {
+        let store = open(url, OpenOptions::new(Role::Server)).expect("the store's URL is read");
+        store.migrate().await.expect("the store is brought to the version it needs");
+        let builder = Ticketing::builder(store, keys(), Arc::clone(&gateway) as _);
+        Self { engine: builder.waiting_room(rooms).build(), gateway }
+    }
+
     /// A session of `stock` tickets on sale, whose holds outlive the test.
     pub async fn session(&self, stock: i64) -> SessionId {
+        self.session_behind(stock, QueuePolicy { mode: QueueMode::Off, ..QueuePolicy::default() }).await
+    }
+
+    /// The same behind a waiting room.
+    pub async fn session_behind(&self, stock: i64, queue: QueuePolicy) -> SessionId {
         let event = self.engine.create_event(OPERATOR, NewEvent::published("Gala")).await.expect("an event is made");
         let start_at = event.created_at.plus_seconds(864_000);
         let mut new = NewSession { hold_ttl_seconds: 3_600, ..NewSession::of(event.id, start_at, stock, PRICE) };
-        new.queue.mode = QueueMode::Off;
+        new.queue = queue;
         self.engine.create_session(OPERATOR, new).await.expect("a session is made").id
     }
 }

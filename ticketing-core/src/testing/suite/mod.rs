@@ -17,6 +17,7 @@ pub mod guards;
 pub mod holds;
 pub mod loads;
 pub mod logins;
+pub mod lost;
 pub mod organiser;
 pub mod payments;
 pub mod policy;
@@ -25,6 +26,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod records;
 pub mod refunds;
+pub mod room;
 pub mod sale;
 pub mod seats;
 pub mod spec;
@@ -33,8 +35,12 @@ pub mod workers;
 use std::{future::Future, sync::Arc};
 
 pub use self::bench::Bench;
+use self::{
+    lost::{Lossy, Misfortune},
+    room::RoomBench,
+};
 use super::{Fixture, Harness, SimClock};
-use crate::clock::Clock;
+use crate::{clock::Clock, waiting_room::WaitingRoom};
 
 /// Runs one case of the store.
 pub async fn run_on_store<O, C>(open: impl FnOnce(Arc<dyn Clock>) -> O, case: impl FnOnce(Bench) -> C)
@@ -55,10 +61,94 @@ where
 {
     let clock = Arc::new(SimClock::new());
     let Some(fixture) = open(Arc::clone(&clock) as _).await.into() else { return };
-    let harness = Harness::over(Arc::clone(fixture.store()), clock).await;
+    let room = fixture.waiting_room().cloned();
+    let harness = Harness::with_a_room(Arc::clone(fixture.store()), room, clock).await;
     case(harness.clone()).await;
     harness.verify().await;
     harness.engine.shutdown().await;
+}
+
+/// Runs one case of a waiting room's store.
+pub async fn run_on_room<O, C>(open: impl FnOnce(Arc<dyn Clock>) -> O, case: impl FnOnce(RoomBench) -> C)
+where
+    O: Future<Output = Option<Arc<dyn WaitingRoom>>>,
+    C: Future<Output = ()>,
+{
+    let clock = Arc::new(SimClock::new());
+    if let Some(store) = open(Arc::clone(&clock) as _).await {
+        case(RoomBench { store, clock }).await;
+    }
+}
+
+/// Runs one case of an engine whose waiting rooms may be lost, and checks every invariant behind it.
+pub async fn run_on_lossy<O, C>(open: impl FnOnce(Arc<dyn Clock>) -> O, case: impl FnOnce(Lossy) -> C)
+where
+    O: Future<Output = Option<(Fixture, Arc<dyn Misfortune>)>>,
+    C: Future<Output = ()>,
+{
+    let clock = Arc::new(SimClock::new());
+    let Some((fixture, misfortune)) = open(Arc::clone(&clock) as _).await else { return };
+    let room = fixture.waiting_room().cloned();
+    let h = Harness::with_a_room(Arc::clone(fixture.store()), room, clock).await;
+    case(Lossy { h: h.clone(), misfortune }).await;
+    h.verify().await;
+    h.engine.shutdown().await;
+}
+
+/// Stamps every case about waiting rooms that are lost as a test of one store of them.
+///
+/// The argument names an `async fn(Arc<dyn Clock>) -> Option<(Fixture, Arc<dyn Misfortune>)>`.
+#[macro_export]
+macro_rules! lost_room_conformance {
+    ($open:ident) => {
+        $crate::conformance! { @stamp run_on_lossy $open;
+            lost {
+                who_was_admitted_goes_on_and_who_waited_comes_again
+                a_purchase_frees_the_place_of_who_was_admitted_before_the_loss
+                who_was_admitted_at_once_goes_on
+                who_left_before_the_loss_holds_nothing_after_it
+                a_store_that_fell_back_keeps_the_line_under_another_epoch
+                a_fall_back_that_only_this_node_has_seen_is_noticed
+                two_nodes_begin_a_lost_room_once
+                a_line_in_the_ledger_moves_out_and_back_in_and_who_was_admitted_goes_on
+            }
+        }
+    };
+}
+
+/// Stamps every case about waiting rooms that are kept in a store of their own as a test of one such store.
+///
+/// The argument names an `async fn(Arc<dyn Clock>) -> Option<Arc<dyn WaitingRoom>>` that opens an empty one, which
+/// takes its time from that clock; `None` skips the case for want of a server.
+#[macro_export]
+macro_rules! waiting_room_conformance {
+    ($open:ident) => {
+        $crate::conformance! { @stamp run_on_room $open;
+            room {
+                numbers_follow_each_other_in_order_of_arrival
+                an_answer_before_a_request_is_a_place_ahead
+                whoever_has_a_place_keeps_it
+                a_place_that_is_over_is_replaced_once
+                a_room_takes_no_more_than_its_length
+                a_closed_door_gives_no_new_place_and_tells_the_old_ones
+                while_nobody_waits_everybody_is_admitted_at_once
+                who_gives_a_place_up_is_stepped_over
+                nobody_gives_up_the_place_of_another
+                the_line_is_told_in_slices_and_in_order
+                a_step_is_applied_once_and_takes_back_nobody_who_came_meanwhile
+                a_frontier_is_shown_once_the_ledger_knows_of_it
+                who_waits_is_sent_away_and_who_is_admitted_stays
+                a_room_that_is_not_there_is_lost
+                a_room_behind_what_is_known_is_lost_and_left_alone
+                an_epoch_begins_once
+                an_epoch_may_keep_its_line
+                places_of_a_lost_room_count_as_taken
+                rooms_know_nothing_of_each_other
+                it_does_what_the_reference_does
+                positions_are_exact_with_a_million_waiting
+            }
+        }
+    };
 }
 
 /// Stamps every case of the suite as a test of one backend.

@@ -195,7 +195,11 @@ pub async fn a_token_of_a_place_that_was_lost_holds_nothing(h: Harness) {
         let lost = keys().queue_token.sign(&claim);
         assert_eq!(h.status(ALICE, &lost).await, Err(QueueStatusRefusal::Expired), "{claim:?}");
         h.tick().await;
-        assert_eq!(h.hold_with(ALICE, "k1", 1, &lost).await, Err(HoldRefusal::TokenExpired), "{claim:?}");
+        // Where the room is kept apart, a hold believes every token of an epoch: a store that lost places it had
+        // given begins another.
+        if h.waiting_room.is_none() {
+            assert_eq!(h.hold_with(ALICE, "k1", 1, &lost).await, Err(HoldRefusal::TokenExpired), "{claim:?}");
+        }
     }
     assert!(h.join(ALICE).await.is_ok_and(|status| !status.existing), "a new place is to be had");
 }

@@ -103,6 +103,8 @@ impl All {
                 window_ended_through: 16,
                 waiting: 11,
                 active: 13,
+                past: vec![],
+                apart: false,
                 ..room
             },
             place: Place { state: PlaceState::Bought, ..place },

@@ -16,8 +16,14 @@ pub async fn read(server: &TestServer) -> String {
     let sessions = all(async |page| queries.sessions(None, page).await).await;
     for view in &sessions {
         let session = &view.session;
+        let _ = writeln!(books, "{session:?}");
         let room = queries.queue(session.id).await.unwrap().unwrap().room;
-        let _ = writeln!(books, "{session:?} {} in the queue, {} of them wait", room.next, room.waiting);
+        // The mirror of a room that is kept apart follows by itself.
+        if !room.apart {
+            let _ = writeln!(books, "{} in the queue", room.next);
+        }
+        let stats = server.app.ticketing.session_stats(session.id).await.unwrap().unwrap();
+        let _ = writeln!(books, "{} of them wait, {} are active", stats.waiting, stats.active);
         let _ = writeln!(books, "{:?}", queries.seats(session.id, None).await.unwrap().unwrap().1);
     }
     write(&mut books, async |page| queries.holds(HoldFilter::default(), page).await).await;

@@ -64,7 +64,11 @@ impl Shop {
         server.stop().await;
         match store {
             Store::Memory => None,
-            Store::Sqlite(_) | Store::Postgres(_) | Store::Redis(_) | Store::RedisCluster(_) => {
+            Store::Sqlite(_)
+            | Store::Postgres(_)
+            | Store::Redis(_)
+            | Store::RedisCluster(_)
+            | Store::PostgresAndRedis(..) => {
                 Some(Self { server: TestServer::with(store, change).await, http, admin, event })
             }
         }

@@ -28,6 +28,8 @@ impl Stored for Room {
         value("window_ended_through", Type::INT8),
         value("waiting", Type::INT8),
         value("active", Type::INT8),
+        value("past", Type::JSONB),
+        value("apart", Type::BOOL),
     ];
 
     fn decode(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -42,6 +44,8 @@ impl Stored for Room {
             window_ended_through: columns.count()?,
             waiting: columns.count()?,
             active: columns.count()?,
+            past: columns.json()?,
+            apart: columns.get()?,
         })
     }
 
@@ -56,6 +60,8 @@ impl Stored for Room {
         cells.count(self.window_ended_through);
         cells.count(self.waiting);
         cells.count(self.active);
+        cells.json(&self.past);
+        cells.put(self.apart);
     }
 
     fn insert() -> &'static str {

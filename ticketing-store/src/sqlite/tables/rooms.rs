@@ -7,13 +7,13 @@ use super::{Replaced, Stored};
 use crate::sqlite::columns::{Columns, Id, int, json};
 
 pub(in crate::sqlite) const BY_SESSION: &str = "SELECT session_id, epoch, next, frontier, log, credited_until, wait_ended_through, window_ended_through, waiting, \
-     active FROM rooms WHERE session_id = ?1";
+     active, past, apart FROM rooms WHERE session_id = ?1";
 pub(in crate::sqlite) const TO_ADMIT: &str = "SELECT session_id FROM rooms INDEXED BY rooms_with_people \
      WHERE waiting + active > 0 AND session_id > ?1 ORDER BY session_id LIMIT ?2";
 const INSERT: &str = "INSERT INTO rooms (session_id, epoch, next, frontier, log, credited_until, wait_ended_through, \
-     window_ended_through, waiting, active) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+     window_ended_through, waiting, active, past, apart) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const UPDATE: &str = "UPDATE rooms SET epoch = ?2, next = ?3, frontier = ?4, log = ?5, credited_until = ?6, wait_ended_through = ?7, \
-     window_ended_through = ?8, waiting = ?9, active = ?10 WHERE session_id = ?1";
+     window_ended_through = ?8, waiting = ?9, active = ?10, past = ?11, apart = ?12 WHERE session_id = ?1";
 
 #[cfg(test)]
 pub(in crate::sqlite) const STATEMENTS: &[&str] = &[BY_SESSION, TO_ADMIT, UPDATE];
@@ -30,6 +30,8 @@ fn execute(room: &Room, connection: &Connection, sql: &str) -> rusqlite::Result<
         int(room.window_ended_through),
         int(room.waiting),
         int(room.active),
+        json(&room.past)?,
+        room.apart,
     ])
 }
 
@@ -49,6 +51,8 @@ impl Stored for Room {
             window_ended_through: columns.count()?,
             waiting: columns.count()?,
             active: columns.count()?,
+            past: columns.json()?,
+            apart: columns.get()?,
         })
     }
 
