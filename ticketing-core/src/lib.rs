@@ -16,6 +16,10 @@ pub mod money;
 pub mod order;
 pub mod outbox;
 pub mod payment;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+#[cfg(not(feature = "planted-bugs"))]
+mod planted;
 pub mod seat;
 pub mod session;
 pub mod store;

@@ -7,6 +7,7 @@ use crate::{
     event::EventStatus,
     hold::{Hold, HoldChurn},
     ids::{EventId, SessionId},
+    planted::{Numbers, Planted, is_planted},
     seat::{Seat, SeatStatus},
     session::Session,
     store::{Missing, Read, Snapshot},
@@ -52,6 +53,11 @@ impl<'a> Context<'a> {
     /// How many holds of one user may end unpaid before they cool down.
     pub(super) fn churn(&self) -> Option<HoldChurn> {
         self.rules.churn
+    }
+
+    /// How the waiting room's numbers are given out.
+    pub(super) fn numbers(&self) -> &Numbers {
+        &self.rules.numbers
     }
 
     /// Sessions that were looked at, with their events.
@@ -150,6 +156,9 @@ impl<'a> Context<'a> {
         let version = self.next_version(hold.session_id)?;
         for id in hold.wanted.seat_ids() {
             if let Some(seat) = self.snapshot.seats.get(&(hold.session_id, id.clone()))?.cloned() {
+                if is_planted(Planted::PartialSeatHold) && seat.hold_id.is_some_and(|holder| holder != hold.id) {
+                    continue;
+                }
                 self.snapshot.seats.put(Seat { status, hold_id, version, ..seat });
             }
         }

@@ -10,6 +10,7 @@ use crate::{
     hold::{Hold, HoldStatus, Wanted},
     ids::UserId,
     money::Money,
+    planted::{self, Planted, is_planted},
     seat::{SeatId, SeatStatus},
     session::{SaleStatus, Session, SessionKind},
     store::{Missing, Read},
@@ -61,8 +62,10 @@ pub(super) fn place(context: &mut Context<'_>, command: &PlaceHold) -> Verdict<P
 
 /// The hold that this key placed before, as it was first answered.
 fn replay(context: &Context<'_>, command: &PlaceHold) -> Verdict<Option<Placed>, HoldRefusal> {
-    let holds = context.snapshot.holds_of_user(command.session_id, command.user_id)?;
-    let Some(hold) = holds.into_iter().find(|hold| hold.key == command.key) else { return Ok(None) };
+    let user_id = planted::owner_of_key(command.session_id, command.user_id, &command.key);
+    let mut holds = context.snapshot.holds_of_user(command.session_id, user_id)?.into_iter();
+    let is_named = |hold: &&Hold| hold.key == command.key && planted::key_is_recorded(hold, context.now);
+    let Some(hold) = holds.find(is_named) else { return Ok(None) };
     if hold.request_digest != command.wanted.digest() {
         return refuse(HoldRefusal::KeyReused);
     }
@@ -113,7 +116,8 @@ fn check_token(context: &Context<'_>, command: &PlaceHold, session: &Session) ->
         QueueTicket::Forged => return refuse(HoldRefusal::TokenMismatch),
         QueueTicket::Claim(claim) => claim,
     };
-    if claim.session_id != session.id || claim.user_id != command.user_id {
+    let is_theirs = claim.user_id == command.user_id || is_planted(Planted::TokenOfAnybody);
+    if claim.session_id != session.id || !is_theirs {
         return refuse(HoldRefusal::TokenMismatch);
     }
     let room = context.snapshot.rooms.get(&session.id)?;
@@ -155,14 +159,14 @@ fn take_stock(context: &mut Context<'_>, command: &PlaceHold, session: &mut Sess
     match &command.wanted {
         Wanted::Quantity(quantity) => {
             expire::reclaim(context, session, i64::from(*quantity))?;
-            if session.stock.available < i64::from(*quantity) {
+            if session.stock.available < i64::from(*quantity) && !is_planted(Planted::StockGuardDropped) {
                 keep_reclaimed(context, session)?;
                 return refuse(HoldRefusal::SoldOut { remaining: session.stock.available });
             }
         }
         Wanted::Seats(seat_ids) => {
             let taken = reclaim_seats(context, session, seat_ids)?;
-            if !taken.is_empty() {
+            if !taken.is_empty() && !is_planted(Planted::PartialSeatHold) {
                 keep_reclaimed(context, session)?;
                 return refuse(HoldRefusal::SeatTaken { seat_ids: taken });
             }

@@ -30,6 +30,7 @@ use crate::{
     command::{Command, Outcome, QueueTicket},
     hold::HoldChurn,
     ids::{EventId, SessionId},
+    planted::Numbers,
     store::{Decision, Missing, Read, Snapshot},
 };
 
@@ -39,12 +40,13 @@ pub struct Rules {
     audit_key: AuditKey,
     churn: Option<HoldChurn>,
     event_of: EventOf,
+    numbers: Numbers,
 }
 
 impl Rules {
     /// Rules that chain the audit log with `audit_key`.
     pub fn new(audit_key: AuditKey) -> Self {
-        Self { audit_key, churn: None, event_of: EventOf::default() }
+        Self { audit_key, churn: None, event_of: EventOf::default(), numbers: Numbers::default() }
     }
 
     /// The same rules, under which a user's holds cool down as `churn` says; `None`: never.

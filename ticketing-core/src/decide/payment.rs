@@ -10,6 +10,7 @@ use crate::{
     hold::{Hold, HoldStatus},
     order::{Order, OrderStatus},
     payment::{Callback, CallbackReport, CallbackStatus, Payment, PaymentStatus},
+    planted::{Planted, is_planted},
     seat::SeatStatus,
     session::{Session, SessionKind},
     store::{Missing, Read},
@@ -31,6 +32,14 @@ pub(super) fn settle(context: &mut Context<'_>, command: &SettlePayment) -> Verd
     let settlement = match (command.report.status, purchase.payment.status) {
         (CallbackStatus::Success, PaymentStatus::Pending | PaymentStatus::Failed) => {
             captured(context, command, &mut purchase)?
+        }
+        (CallbackStatus::Success, PaymentStatus::Succeeded) if is_planted(Planted::CallbackNotDeduplicated) => {
+            captured(context, command, &mut purchase)?
+        }
+        (CallbackStatus::Success, PaymentStatus::RefundPending | PaymentStatus::Refunded)
+            if is_planted(Planted::RefundTwice) =>
+        {
+            give_money_back(context, command, &mut purchase, RefundReason::HoldReleased)?
         }
         (CallbackStatus::Fail, PaymentStatus::Pending) => declined(context, command, &mut purchase)?,
         (CallbackStatus::Success, _) | (CallbackStatus::Fail, PaymentStatus::Failed) => Settlement::Duplicate,
@@ -109,7 +118,7 @@ fn captured(
         }
         return give_money_back(context, command, purchase, RefundReason::AmountMismatch);
     }
-    if hold.is_overdue(context.now) {
+    if hold.is_overdue(context.now) && !is_planted(Planted::OverdueHoldSold) {
         expire::expire(context, session, hold.clone())?;
         hold.status = HoldStatus::Expired;
     }
@@ -117,6 +126,10 @@ fn captured(
     let refusal = match hold.status {
         HoldStatus::Active => {
             session.stock.held -= quantity;
+            None
+        }
+        HoldStatus::Expired if is_planted(Planted::ConfirmedWithoutStock) => {
+            session.stock.sold -= quantity;
             None
         }
         HoldStatus::Expired => {
@@ -154,7 +167,7 @@ fn retake(context: &mut Context<'_>, session: &mut Session, dead: &Hold) -> Resu
     }
     let others = hold::tickets_of(context, session, dead.user_id)?;
     let fits = others + u64::from(quantity) <= u64::from(session.max_per_user);
-    Ok((!fits).then_some(RefundReason::LimitExceeded))
+    Ok((!fits && !is_planted(Planted::LateSaleOverLimit)).then_some(RefundReason::LimitExceeded))
 }
 
 fn agrees(report: &CallbackReport, payment: &Payment) -> bool {

@@ -8,6 +8,7 @@ use crate::{
     audit::Action,
     clock::Timestamp,
     command::{AdvanceQueue, Advanced, ClearQueue, Cleared, JoinQueue, Joined, LeaveQueue, Never, QueueRefusal},
+    planted::{Planted, is_planted},
     session::{SaleStatus, Session},
     store::Missing,
     waiting_room::{Place, PlaceState, Room, Standing, admission},
@@ -51,7 +52,8 @@ pub(super) fn join(context: &mut Context<'_>, command: &JoinQueue) -> Verdict<Jo
         context.snapshot.places.put(Place { state: PlaceState::Expired, ..place });
     }
     let on_sale = session.sale_at(at) == SaleStatus::Open;
-    let place = admission::join(&mut room, &policy, command.user_id, on_sale, session.wait_begins(at));
+    let join = |room: &mut Room| admission::join(room, &policy, command.user_id, on_sale, session.wait_begins(at));
+    let place = context.numbers().give(&mut room, join);
     context.snapshot.add_place(place);
     context.snapshot.rooms.put(room.clone());
     Ok(Joined { place, room, policy, existing: false, at })
@@ -121,7 +123,13 @@ fn somebody_is_over(context: &Context<'_>, session: &Session, room: &Room) -> Re
     let is_passed = |place: &Place| {
         place.state != PlaceState::In && (session.admits_at(context.now) || place.number <= room.frontier)
     };
-    Ok(admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place)))
+    // One at the head that was given up hides those behind it, whose waits end when its own would have.
+    let hides_others = |place: &Place| {
+        let once = place.admitted_at_once;
+        room.standing(&session.queue, place.number, place.issued_at, once, context.now) == Standing::Expired
+    };
+    let over = admitted.iter().chain(&waiting).any(|place| has_ended(place) || is_passed(place));
+    Ok(over || (waiting.iter().any(hides_others) && !is_planted(Planted::WaitHidden)))
 }
 
 /// One step of the policy over `room`; the caller saves it.

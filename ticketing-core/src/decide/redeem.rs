@@ -4,6 +4,7 @@ use super::context::{Context, Verdict, refuse};
 use crate::{
     audit::Action,
     command::{RedeemRefusal, RedeemTicket, Redeemed},
+    planted::{Planted, is_planted},
     ticket::{Redemption, Ticket, TicketStatus},
 };
 
@@ -19,7 +20,9 @@ pub(super) fn redeem(context: &mut Context<'_>, command: &RedeemTicket) -> Verdi
         return refuse(RedeemRefusal::WrongSession);
     }
     match (ticket.status, &ticket.redemption) {
-        (TicketStatus::Revoked, _) => return refuse(RedeemRefusal::Revoked),
+        (TicketStatus::Revoked, _) if !is_planted(Planted::RevokedTicketAdmits) => {
+            return refuse(RedeemRefusal::Revoked);
+        }
         (TicketStatus::Used, Some(used)) if used.nonce == command.nonce => {
             return Ok(Redeemed { ticket, replayed: true });
         }
@@ -27,7 +30,7 @@ pub(super) fn redeem(context: &mut Context<'_>, command: &RedeemTicket) -> Verdi
             let at = used.as_ref().map_or(context.now, |used| used.at);
             return refuse(RedeemRefusal::AlreadyRedeemed { at });
         }
-        (TicketStatus::Valid, _) => {}
+        (TicketStatus::Valid | TicketStatus::Revoked, _) => {}
     }
     let redemption = Redemption { at: context.now, by: command.caller.actor, nonce: command.nonce.clone() };
     let ticket = Ticket { status: TicketStatus::Used, redemption: Some(redemption), ..ticket };

@@ -8,6 +8,7 @@ use crate::{
     audit::{Action, Caller},
     command::{ReleaseBy, ReleaseHold, ReleaseRefusal},
     hold::{Hold, HoldStatus},
+    planted::{Planted, is_planted},
     session::Session,
     store::Missing,
 };
@@ -16,7 +17,7 @@ use crate::{
 pub(super) fn release(context: &mut Context<'_>, command: &ReleaseHold) -> Verdict<Hold, ReleaseRefusal> {
     let hold = context.snapshot.holds.get(&(command.session_id, command.hold_id))?.cloned();
     let owned = |hold: &Hold| match command.by {
-        ReleaseBy::Owner(user) => hold.user_id == user,
+        ReleaseBy::Owner(user) => hold.user_id == user || is_planted(Planted::OwnerCheckMissing),
         ReleaseBy::Administrator => true,
     };
     let (Some(hold), Some(mut session)) = (hold.filter(owned), context.session(command.session_id)?) else {
@@ -24,13 +25,13 @@ pub(super) fn release(context: &mut Context<'_>, command: &ReleaseHold) -> Verdi
     };
     match hold.status {
         HoldStatus::Confirmed => refuse(ReleaseRefusal::AlreadySold),
-        HoldStatus::Expired | HoldStatus::Released => Ok(hold),
+        HoldStatus::Expired | HoldStatus::Released if !is_planted(Planted::DoubleRelease) => Ok(hold),
         HoldStatus::Active if hold.is_overdue(context.now) => {
             expire::expire(context, &mut session, hold.clone())?;
             context.save(session);
             Ok(Hold { status: HoldStatus::Expired, ended_at: Some(context.now), ..hold })
         }
-        HoldStatus::Active => {
+        HoldStatus::Active | HoldStatus::Expired | HoldStatus::Released => {
             let released = end(context, &mut session, hold, command.caller)?;
             context.save(session);
             Ok(released)

@@ -14,6 +14,7 @@ use crate::{
     ids::SessionId,
     outbox::OutboxMessage,
     payment::gateway::{GatewayError, Refund},
+    planted::key_of_attempt,
     store::StoreError,
 };
 
@@ -243,7 +244,7 @@ impl Ticketing {
         let payment = payment.ok_or_else(corrupt)?;
         let result = match &payment.gateway {
             Some(gateway) => {
-                let (key, pg_payment_id) = (message.key.clone(), gateway.pg_payment_id.clone());
+                let (key, pg_payment_id) = (key_of_attempt(&message), gateway.pg_payment_id.clone());
                 in_time(self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount })).await
             }
             None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),

@@ -110,7 +110,7 @@ mod tests {
     use crate::args::{Cli, Command};
 
     fn args(text: &str) -> LoadArgs {
-        let Command::Load(args) = Cli::try_parse_from(text.split(' ')).unwrap().command;
+        let Command::Load(args) = Cli::try_parse_from(text.split(' ')).unwrap().command else { panic!("{text}") };
         args
     }
 

@@ -16,6 +16,7 @@ use crate::{
     order::Order,
     outbox::{OutboxMessage, OutboxStatus},
     payment::{Callback, Payment},
+    planted::{Planted, is_planted},
     seat::{Seat, SeatStatus},
     session::Session,
     store::StoreError,
@@ -108,7 +109,7 @@ impl Stored for Session {
     }
 
     fn flaw(&self) -> Option<&'static str> {
-        (!self.stock.is_sound()).then_some("its stock does not add up")
+        (!self.stock.is_sound() && !is_planted(Planted::StockGuardDropped)).then_some("its stock does not add up")
     }
 }
 
@@ -159,11 +160,14 @@ impl Stored for Hold {
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
             plain(keys::holds_of_session(&self.session_id).and(&self.id)),
-            unique(keys::hold_by_key(&self.session_id, &self.user_id, self.key.as_str())),
+            Entry {
+                key: keys::hold_by_key(&self.session_id, &self.user_id, self.key.as_str()),
+                unique: !is_planted(Planted::KeyOutsideTransaction),
+            },
             plain(keys::holds_in_session_of_user(&self.session_id, &self.user_id).and(&self.id)),
             plain(keys::holds_of_user(&self.user_id).and(&self.id)),
         ];
-        if self.status == HoldStatus::Active {
+        if self.status == HoldStatus::Active || is_planted(Planted::SweeperIgnoresStatus) {
             entries.push(plain(keys::active_hold(self)));
         }
         entries

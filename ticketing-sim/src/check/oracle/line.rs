@@ -1,0 +1,101 @@
+//! I10: places are in the order of arrival. I11: whoever is ahead is admitted first.
+
+use super::{
+    super::history::{Answer, Ask, At, No, Op, Who},
+    Breach, Evidence,
+    stock::seconds,
+};
+
+/// What is shown of a line may be so old.
+const SHOWN_LATE: At = 1_000_000;
+
+/// Checks every line.
+pub fn check(evidence: &Evidence, found: &mut Vec<Breach>) {
+    for sale in 0..evidence.sales.len() {
+        let ops: Vec<&Op> = evidence.ops.iter().filter(|op| op.sale == sale).collect();
+        in_order(&ops, found);
+        by_prefix(&ops, found);
+    }
+}
+
+fn in_order(ops: &[&Op], found: &mut Vec<Breach>) {
+    let given = ops.iter().filter_map(|op| match (op.answer.clone(), op.answered, op.who) {
+        (Answer::Placed { number, existing: false, .. }, Some(answered), Who::Buyer(user)) => {
+            Some((number, op.asked, answered, user))
+        }
+        _ => None,
+    });
+    let given: Vec<_> = given.collect();
+    for (place, (number, asked, answered, user)) in given.iter().enumerate() {
+        for (other, asked_other, answered_other, by) in &given[..place] {
+            if number == other {
+                found.push(Breach::of("I10", format!("place {number} was given to buyers {by} and {user}")));
+            } else if (answered < asked_other && number > other) || (answered_other < asked && other > number) {
+                let detail = format!(
+                    "buyer {by} was given place {other} ({} to {}), buyer {user} place {number} ({} to {})",
+                    seconds(*asked_other),
+                    seconds(*answered_other),
+                    seconds(*asked),
+                    seconds(*answered)
+                );
+                found.push(Breach::of("I10", detail));
+            }
+        }
+    }
+}
+
+/// Once somebody was admitted, nobody ahead of them is told to wait.
+fn by_prefix(ops: &[&Op], found: &mut Vec<Breach>) {
+    let mut admitted: Option<(u64, At)> = None;
+    let mut by_time: Vec<&&Op> = ops.iter().filter(|op| op.answered.is_some()).collect();
+    by_time.sort_by_key(|op| op.answered);
+    for op in &by_time {
+        let (Who::Buyer(user), Some(answered)) = (op.who, op.answered) else { continue };
+        let (number, allowed) = match (&op.ask, &op.answer) {
+            (_, Answer::Placed { number, allowed, .. }) => (*number, *allowed),
+            (Ask::Poll { place, token_of }, Answer::Standing { allowed, .. }) if *token_of == user => {
+                (*place, *allowed)
+            }
+            _ => continue,
+        };
+        if allowed && admitted.is_none_or(|(furthest, _)| number > furthest) {
+            admitted = Some((number, answered));
+            waits_ahead(ops, number, answered, user, found);
+        }
+    }
+}
+
+fn waits_ahead(ops: &[&Op], number: u64, at: At, admitted: u32, found: &mut Vec<Breach>) {
+    for op in ops {
+        let (waits, place, asked_by) = match (&op.ask, &op.answer, op.who) {
+            (Ask::Poll { place, token_of }, Answer::Standing { allowed: false, .. }, Who::Buyer(user))
+                if *token_of == user =>
+            {
+                (op.asked > at + SHOWN_LATE, *place, user)
+            }
+            (Ask::Hold { token_of: Some(of), .. }, Answer::Refused(No::NotAdmitted), Who::Buyer(user))
+                if *of == user =>
+            {
+                // Its place is the last one it was given before.
+                let given =
+                    ops.iter().filter(|other| other.who == op.who && other.answered.is_some_and(|at| at <= op.asked));
+                let last = given.filter_map(|other| match other.answer {
+                    Answer::Placed { number, .. } => Some(number),
+                    _ => None,
+                });
+                let Some(place) = last.last() else { continue };
+                (op.asked > at, place, user)
+            }
+            _ => continue,
+        };
+        if waits && place < number {
+            let detail = format!(
+                "buyer {asked_by} in place {place} waits at {}, buyer {admitted} in place {number} was admitted at {}",
+                seconds(op.asked),
+                seconds(at)
+            );
+            found.push(Breach::of("I11", detail));
+            return;
+        }
+    }
+}
