@@ -7,13 +7,16 @@ use ticketing_core::{engine::EngineError, store::StoreError};
 /// Why a run did not come to a good end.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
+    /// A scenario's targets were missed. Exit code 1.
+    #[error("{0}")]
+    Missed(String),
     /// The command line or the configuration is wrong. Exit code 2.
     #[error("{0}")]
     Usage(String),
     /// A promise was broken. Exit code 3.
     #[error("{0}")]
     Broken(String),
-    /// The store cannot be reached, read or written. Exit code 4.
+    /// The store or the server cannot be reached, read or written. Exit code 4.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -22,6 +25,7 @@ impl SimError {
     /// The code that the process ends with.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
+            Self::Missed(_) => 1,
             Self::Usage(_) => 2,
             Self::Broken(_) => 3,
             Self::Unreachable(_) => 4,

@@ -1,6 +1,7 @@
 //! `ticketing-sim`: sells tickets to crowds that do not exist, and judges the result from outside.
 
 mod args;
+mod chaos;
 mod check;
 mod error;
 mod load;
@@ -14,7 +15,7 @@ use crate::args::{Cli, Command};
 #[tokio::main]
 async fn main() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Load(args) => load::run(args).await,
+        Command::Load(args) => load::run(*args).await,
         // Runs are on threads of their own: tokio lets nobody block one of its.
         Command::Check(args) => match std::thread::spawn(move || check::run(&args)).join() {
             Ok(ended) => ended,

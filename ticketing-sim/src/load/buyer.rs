@@ -2,298 +2,413 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{join, join_all, poll_immediate};
+use futures_util::future::{join, join_all};
 use ticketing_core::{
-    Ticketing,
-    audit::{Actor, Caller},
     clock::{Clock, Timestamp},
-    command::{HoldRefusal, Placed, QueueRefusal, Settlement},
-    engine::{CallbackOutcome, CheckoutRequest, EngineError, HoldRequest, OpenCheckout, QueueState},
-    hold::{IdempotencyKey, Wanted},
-    ids::SessionId,
-    payment::{CallbackReport, CallbackStatus, PaymentMethod},
-    store::{PageRequest, StoreError},
+    payment::{CallbackStatus, PaymentStatus},
 };
 
 use super::{
     plan::{Delivery, Doubt, Ending, Plan},
-    reason::Reason,
-    story::{Answer, Call, HeldTickets, Reported, SoldOut, Step, Story},
+    shop::{Counter, Delivered, Heard, Page, Sale, Told, Wish},
+    story::{Answer, Call, HeldTickets, Place, Released, Reported, Sighting, SoldOut, Step, Story},
 };
 
-/// Between two looks at the waiting room.
-const POLL_EVERY: Duration = Duration::from_millis(50);
-/// How often a call whose outcome is unknown, or which found the engine overloaded, is repeated.
-const TRIES_MAX: u32 = 20;
-/// Before the first repetition; each one waits longer by as much.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
-
+/// How long a call is repeated whose outcome is unknown, or for which the shop had no time.
+const ASK_FOR: Duration = Duration::from_secs(60);
+/// Before the first repetition; each one waits longer by as much, up to the longest.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+const ASK_AGAIN_AFTER_MAX: Duration = Duration::from_millis(500);
+/// How long a payment may take to be settled once its callback was answered.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the end of its hold a late payment comes.
 const LATE_BY: Duration = Duration::from_millis(200);
 
-/// Where the buyers go.
+/// What all buyers of a sale have in common.
 #[derive(Debug, Clone)]
-pub struct Shop {
-    /// The engine under load.
-    pub engine: Ticketing,
-    /// The session they want.
-    pub session_id: SessionId,
+pub struct Visit {
+    /// What they want.
+    pub sale: Sale,
     /// Tells the times of the story.
     pub clock: Arc<dyn Clock>,
+    /// How long a hold lives.
+    pub hold_ttl: Duration,
+    /// Whether there is a waiting room.
+    pub queued: bool,
+    /// Between two looks at it.
+    pub poll_every: Duration,
+    /// When a buyer hangs up who does.
+    pub hang_up_after: Duration,
 }
 
-/// Lives a plan through.
-pub async fn buy(shop: Shop, plan: Plan) -> Story {
-    let mut buyer = Buyer { shop, caller: Caller::of(Actor::User(plan.user_id)), story: Story::new(plan) };
-    if let Some(token) = buyer.wait_in_line().await
-        && let Some(placed) = buyer.hold(token).await
-        && buyer.story.plan.ending != Ending::WalksAway
-        && let Some(checkout) = buyer.check_out(&placed).await
-        && buyer.story.plan.ending != Ending::WalksAwayFromPayment
-    {
-        buyer.be_called_back(checkout).await;
+/// When a buyer comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Coming {
+    /// When the first call is due.
+    pub due: Timestamp,
+    /// When the hold is, if it has a time of its own.
+    pub hold_due: Option<Timestamp>,
+}
+
+/// Lives a plan through. Every call's time counts from when it was due.
+pub async fn buy(visit: Visit, counter: Arc<Counter>, plan: Plan, coming: Coming) -> Story {
+    let mut buyer = Buyer { visit, counter, story: Story::new(plan), hold_due: coming.due };
+    let token = if buyer.visit.queued {
+        let Some(token) = buyer.wait_in_line(coming.due).await else { return buyer.story };
+        buyer.hold_due = buyer.now();
+        Some(token)
+    } else {
+        None
+    };
+    if let Some(hold_due) = coming.hold_due {
+        buyer.wait_until(hold_due).await;
+        buyer.hold_due = buyer.hold_due.max(hold_due);
     }
+    buyer.shop(token).await;
     buyer.story
 }
 
 struct Buyer {
-    shop: Shop,
-    caller: Caller,
+    visit: Visit,
+    counter: Arc<Counter>,
     story: Story,
+    /// When the hold was to be asked for.
+    hold_due: Timestamp,
 }
 
 impl Buyer {
     fn now(&self) -> Timestamp {
-        self.shop.clock.now()
+        self.visit.clock.now()
     }
 
-    fn note<T, E: Reason>(&mut self, step: Step, asked: Timestamp, result: &Result<T, E>) {
-        let answer = result.as_ref().map_or_else(Reason::answer, |_| Answer::Done);
+    async fn wait_until(&self, at: Timestamp) {
+        tokio::time::sleep(at.since(self.now())).await;
+    }
+
+    /// Puts a call that was answered now into the story.
+    fn note<T>(&mut self, step: Step, due: Timestamp, asked: Timestamp, again: bool, heard: &Heard<T>) {
+        let answer = heard.as_ref().map_or_else(Clone::clone, |_| Answer::Done);
         let answered = self.now();
-        self.story.calls.push(Call { step, asked, answered, answer });
+        self.story.calls.push(Call { step, due, asked, answered, again, answer });
     }
 
-    async fn wait_in_line(&mut self) -> Option<String> {
-        let (engine, user) = (self.shop.engine.clone(), self.story.plan.user_id);
+    /// Asks until the answer is one, or nobody has patience any more.
+    async fn ask<T, F: Future<Output = Heard<T>>>(
+        &mut self,
+        step: Step,
+        due: Timestamp,
+        ask: impl Fn() -> F,
+    ) -> Heard<T> {
+        let patient_until = self.now().plus(ASK_FOR);
+        // A hold that was asked for before, by somebody who hung up or does not believe the answer.
+        let mut again = step == Step::Hold && self.story.calls.iter().any(|call| call.step == Step::Hold);
+        let (mut pause, mut unknown) = (ASK_AGAIN_AFTER, false);
+        loop {
+            let asked = self.now();
+            let heard = ask().await;
+            self.note(step, due, asked, again, &heard);
+            let Err(answer) = &heard else { return heard };
+            unknown |= *answer == Answer::Unknown;
+            if !answer.is_open() || self.now() > patient_until {
+                if answer.is_open() && unknown {
+                    self.story.unresolved.push(step);
+                }
+                return heard;
+            }
+            again = true;
+            tokio::time::sleep(pause).await;
+            pause = (pause + ASK_AGAIN_AFTER).min(ASK_AGAIN_AFTER_MAX);
+        }
+    }
+
+    async fn wait_in_line(&mut self, due: Timestamp) -> Option<String> {
+        let (counter, session_id) = (Arc::clone(&self.counter), self.visit.sale.session_id);
         let asked = self.now();
-        let joined = engine.join_queue(self.caller, self.shop.session_id, user).await;
-        self.note(Step::Join, asked, &joined);
-        if let Err(EngineError::Refused(QueueRefusal::SoldOut)) = &joined {
+        let joined = self.ask(Step::Join, due, || counter.join(session_id)).await;
+        if joined.as_ref().is_err_and(|answer| answer.is_refusal_for("sold_out")) {
             self.story.sold_out = Some(SoldOut { quantity: 1, asked, answered: self.now() });
         }
-        let mut status = joined.ok()?;
-        while status.state == QueueState::Waiting {
-            tokio::time::sleep(POLL_EVERY).await;
-            let asked = self.now();
-            let polled = engine.queue_status(&status.token, user).await;
-            self.note(Step::Poll, asked, &polled);
-            status = polled.ok()?;
+        let mut turn = joined.ok()?;
+        let given = self.now();
+        let first = Sighting { asked, answered: given, position: turn.position };
+        let allowed = turn.allowed.then_some(given);
+        self.story.place = Some(Place { asked, given, allowed, seen: vec![first] });
+        if self.story.plan.ending == Ending::LeavesTheLine {
+            tokio::time::sleep(self.story.plan.thinks).await;
+            let due = self.now();
+            let _ = self.ask(Step::Leave, due, || counter.leave_line(&turn.token)).await;
+            return None;
         }
-        (status.state == QueueState::Allowed).then_some(status.token)
+        while !turn.allowed && !turn.sold_out {
+            tokio::time::sleep(self.visit.poll_every).await;
+            let asked = self.now();
+            let polled = self.ask(Step::Poll, asked, || counter.poll(&turn.token)).await;
+            let answered = self.now();
+            turn = polled.ok()?;
+            let place = self.story.place.as_mut()?;
+            if !turn.sold_out {
+                let asked = self.story.calls.last().map_or(asked, |call| call.asked);
+                place.seen.push(Sighting { asked, answered, position: turn.position });
+            }
+            place.allowed = turn.allowed.then_some(answered);
+        }
+        turn.allowed.then_some(turn.token)
     }
 
-    async fn hold(&mut self, token: String) -> Option<Placed> {
-        let key = format!("buyer-{}", self.story.plan.user_id.uuid().as_simple());
-        let key: IdempotencyKey = key.parse().expect("letters, digits and dashes make a key");
-        let request = HoldRequest {
-            caller: self.caller,
-            session_id: self.shop.session_id,
-            user_id: self.story.plan.user_id,
-            wanted: Wanted::Quantity(self.story.plan.quantity),
-            key,
-            queue_token: Some(token),
+    /// From the hold on.
+    async fn shop(&mut self, token: Option<String>) {
+        if self.story.plan.ending == Ending::LeavesTheLine {
+            return;
+        }
+        let Some(told) = self.hold(token).await else { return };
+        tokio::time::sleep(self.story.plan.thinks).await;
+        match self.story.plan.ending {
+            Ending::WalksAway | Ending::LeavesTheLine => {}
+            Ending::Releases => self.release(&told).await,
+            Ending::WalksAwayFromPayment => {
+                self.check_out(&told).await;
+            }
+            Ending::Pays | Ending::PaysLate | Ending::IsDeclined => {
+                if let Some(page) = self.check_out(&told).await {
+                    self.pay(&page).await;
+                }
+            }
+        }
+    }
+
+    async fn hold(&mut self, token: Option<String>) -> Option<Told> {
+        let wish = Wish {
+            session_id: self.visit.sale.session_id,
+            quantity: self.story.plan.quantity,
+            key: format!("buyer-{}", self.story.plan.user_id.uuid().as_simple()),
+            token,
         };
         let first_asked = self.now();
         match self.story.plan.doubt {
             Doubt::None | Doubt::AsksTwice => {}
-            Doubt::HangsUp => self.hang_up(request.clone()).await,
-            Doubt::AsksTwiceAtOnce => return self.hold_twice_at_once(request, first_asked).await,
+            Doubt::HangsUp => self.hang_up(&wish).await,
+            Doubt::AsksTwiceAtOnce => return self.hold_twice_at_once(&wish, first_asked).await,
         }
-        let placed = self.ask_until_known(&request, first_asked).await?;
+        let told = self.hold_until_known(&wish, first_asked).await?;
         if self.story.plan.doubt == Doubt::AsksTwice {
-            let again = self.ask_until_known(&request, first_asked).await;
-            self.compare(&placed, again.as_ref());
+            self.hold_due = self.now();
+            let again = self.hold_until_known(&wish, first_asked).await;
+            self.compare(&told, again.as_ref());
         }
-        Some(placed)
+        Some(told)
     }
 
-    /// Makes the call, so that it is queued, and drops it before its answer.
-    async fn hang_up(&mut self, request: HoldRequest) {
-        let (engine, asked) = (self.shop.engine.clone(), self.now());
-        let call = std::pin::pin!(engine.hold(request));
-        let unheard = poll_immediate(call).await;
-        let answer = unheard.map_or(Answer::Unknown, |heard| heard.map_or_else(|e| e.answer(), |_| Answer::Done));
-        let answered = self.now();
-        self.story.calls.push(Call { step: Step::Hold, asked, answered, answer });
+    /// Makes the call, so that it is on its way, and drops it before its answer.
+    async fn hang_up(&mut self, wish: &Wish) {
+        let (counter, asked) = (Arc::clone(&self.counter), self.now());
+        let heard = tokio::time::timeout(self.visit.hang_up_after, counter.hold(wish)).await;
+        self.note(Step::Hold, self.hold_due, asked, false, &heard.unwrap_or(Err(Answer::Unknown)));
     }
 
-    async fn hold_twice_at_once(&mut self, request: HoldRequest, asked: Timestamp) -> Option<Placed> {
-        let engine = self.shop.engine.clone();
-        let (one, other) = join(engine.hold(request.clone()), engine.hold(request.clone())).await;
-        self.note(Step::Hold, asked, &one);
-        self.note(Step::Hold, asked, &other);
+    async fn hold_twice_at_once(&mut self, wish: &Wish, asked: Timestamp) -> Option<Told> {
+        let counter = Arc::clone(&self.counter);
+        let (one, other) = join(counter.hold(wish), counter.hold(wish)).await;
+        self.note(Step::Hold, self.hold_due, asked, false, &one);
+        self.note(Step::Hold, self.hold_due, asked, false, &other);
         match (one, other) {
             (Ok(one), Ok(other)) => {
                 self.acknowledge(&one, asked);
                 self.compare(&one, Some(&other));
                 if one.replayed == other.replayed {
-                    let holds = one.hold.id;
+                    let holds = one.hold_id;
                     self.story.complaints.push(format!("I7: of two calls under one key, not one placed {holds}"));
                 }
                 Some(one)
             }
-            (Ok(placed), Err(_)) | (Err(_), Ok(placed)) => {
-                self.acknowledge(&placed, asked);
-                Some(placed)
+            (Ok(told), Err(_)) | (Err(_), Ok(told)) => {
+                self.acknowledge(&told, asked);
+                Some(told)
             }
-            (Err(_), Err(_)) => self.ask_until_known(&request, asked).await,
+            (Err(_), Err(_)) => self.hold_until_known(wish, asked).await,
         }
     }
 
-    async fn ask_until_known(&mut self, request: &HoldRequest, first_asked: Timestamp) -> Option<Placed> {
-        let engine = self.shop.engine.clone();
-        for attempt in 1..=TRIES_MAX {
-            let asked = self.now();
-            let answer = engine.hold(request.clone()).await;
-            self.note(Step::Hold, asked, &answer);
-            match answer {
-                Ok(placed) => {
-                    self.acknowledge(&placed, first_asked);
-                    return Some(placed);
-                }
-                Err(EngineError::Refused(refusal)) => {
-                    if matches!(refusal, HoldRefusal::SoldOut { .. }) {
-                        let quantity = request.wanted.quantity();
-                        self.story.sold_out = Some(SoldOut { quantity, asked, answered: self.now() });
-                    }
-                    return None;
-                }
-                Err(EngineError::Overloaded | EngineError::Store(StoreError::OutcomeUnknown { .. })) => {
-                    tokio::time::sleep(TRY_AGAIN_AFTER * attempt).await;
-                }
-                Err(_) => return None,
+    async fn hold_until_known(&mut self, wish: &Wish, first_asked: Timestamp) -> Option<Told> {
+        let counter = Arc::clone(&self.counter);
+        let heard = self.ask(Step::Hold, self.hold_due, || counter.hold(wish)).await;
+        match &heard {
+            Ok(told) => self.acknowledge(told, first_asked),
+            Err(answer) if answer.is_refusal_for("sold_out") => {
+                // What was refused is the last call of those that were made.
+                let asked = self.story.calls.last().map_or(first_asked, |call| call.asked);
+                self.story.sold_out = Some(SoldOut { quantity: wish.quantity, asked, answered: self.now() });
             }
+            Err(_) => {}
         }
-        None
+        heard.ok()
     }
 
-    fn acknowledge(&mut self, placed: &Placed, asked: Timestamp) {
+    fn acknowledge(&mut self, told: &Told, asked: Timestamp) {
         let acknowledged = self.now();
-        let hold = &placed.hold;
-        if hold.quantity() != self.story.plan.quantity {
-            let (held, wanted) = (hold.quantity(), self.story.plan.quantity);
-            self.story.complaints.push(format!("I2: {} holds {held} instead of {wanted}", hold.id));
+        if told.quantity != self.story.plan.quantity {
+            let (id, held, wanted) = (told.hold_id, told.quantity, self.story.plan.quantity);
+            self.story.complaints.push(format!("I2: {id} holds {held} instead of {wanted}"));
         }
-        let held = HeldTickets { hold_id: hold.id, asked, acknowledged, expires_at: hold.expires_at };
+        let held = HeldTickets {
+            hold_id: told.hold_id,
+            asked,
+            acknowledged,
+            expires_at: told.expires_at,
+            ends_earliest: asked.plus(self.visit.hold_ttl),
+            ends_latest: acknowledged.plus(self.visit.hold_ttl),
+        };
         self.story.held.get_or_insert(held);
     }
 
-    fn compare(&mut self, first: &Placed, again: Option<&Placed>) {
+    fn compare(&mut self, first: &Told, again: Option<&Told>) {
         let Some(again) = again else {
-            return self.story.complaints.push(format!("I7: the key of {} was not answered again", first.hold.id));
+            return self.story.complaints.push(format!("I7: the key of {} was not answered again", first.hold_id));
         };
-        if first.hold.id != again.hold.id {
-            self.story.complaints.push(format!("I7: one key names {} and {}", first.hold.id, again.hold.id));
+        if first.hold_id != again.hold_id {
+            self.story.complaints.push(format!("I7: one key names {} and {}", first.hold_id, again.hold_id));
         }
     }
 
-    async fn check_out(&mut self, placed: &Placed) -> Option<OpenCheckout> {
-        let request = CheckoutRequest {
-            caller: self.caller,
-            user_id: self.story.plan.user_id,
-            hold_id: placed.hold.id,
-            method: PaymentMethod::Card,
-        };
-        let (engine, asked) = (self.shop.engine.clone(), self.now());
-        let opened = engine.checkout(request).await;
-        self.note(Step::Checkout, asked, &opened);
-        let opened = opened.ok()?;
-        if opened.payment.amount != placed.hold.amount {
-            let (asked, held) = (opened.payment.amount, placed.hold.amount);
-            self.story.complaints.push(format!("I4: {} asks {asked} for a hold of {held}", opened.payment.id));
+    async fn release(&mut self, told: &Told) {
+        let (counter, hold_id, asked) = (Arc::clone(&self.counter), told.hold_id, self.now());
+        self.story.released = Some(Released { asked, done: None });
+        let heard = self.ask(Step::Release, asked, || counter.release(hold_id)).await;
+        match heard {
+            Ok(()) => self.story.released = Some(Released { asked, done: Some(self.now()) }),
+            Err(Answer::Refused { reason }) => {
+                self.story.complaints.push(format!("I8: {hold_id} was not paid and cannot be released: {reason}"));
+            }
+            Err(_) => {}
         }
-        Some(opened)
     }
 
-    async fn be_called_back(&mut self, checkout: OpenCheckout) {
+    async fn check_out(&mut self, told: &Told) -> Option<Page> {
+        let (counter, hold_id, due) = (Arc::clone(&self.counter), told.hold_id, self.now());
+        let opened = self.ask(Step::Checkout, due, || counter.check_out(hold_id)).await;
+        if let (Err(answer), Some(held)) = (&opened, &self.story.held)
+            && answer.is_refusal_for("hold_not_active")
+            && self.now() < held.ends_earliest
+        {
+            let early = held.ends_earliest;
+            self.story
+                .complaints
+                .push(format!("I9: {hold_id} had ended before {early}, when it could end at the earliest"));
+        }
+        let page = opened.ok()?;
+        if page.amount != told.amount {
+            let (id, asked, held) = (page.payment_id, page.amount, told.amount);
+            self.story.complaints.push(format!("I4: {id} asks {asked} for a hold of {held}"));
+        }
+        Some(page)
+    }
+
+    async fn pay(&mut self, page: &Page) {
         let status = match self.story.plan.ending {
-            Ending::Pays | Ending::PaysLate => CallbackStatus::Success,
-            Ending::IsDeclined | Ending::WalksAway | Ending::WalksAwayFromPayment => CallbackStatus::Fail,
+            Ending::IsDeclined => CallbackStatus::Fail,
+            _ => CallbackStatus::Success,
         };
-        let pg_payment_id = checkout.gateway.pg_payment_id.clone();
-        let amount = checkout.payment.amount;
-        let report = CallbackReport {
-            raw_payload: format!(r#"{{"pgPaymentId":"{pg_payment_id}","status":"{status}"}}"#),
-            pg_payment_id: pg_payment_id.clone(),
-            status,
-            amount: Some(amount.minor),
-            currency: Some(amount.currency.to_string()),
-        };
-        if self.story.plan.ending == Ending::PaysLate {
-            let late = checkout.expires_at.plus(LATE_BY);
-            tokio::time::sleep(late.since(self.now())).await;
+        if let (Ending::PaysLate, Some(held)) = (self.story.plan.ending, &self.story.held) {
+            self.wait_until(held.ends_latest.plus(LATE_BY)).await;
         }
-        let asked = self.now();
         self.story.reported = Some(Reported {
-            order_id: checkout.order.id,
-            payment_id: checkout.payment.id,
-            pg_payment_id,
+            order_id: page.order_id,
+            payment_id: page.payment_id,
+            pg_payment_id: page.pg_payment_id.clone(),
             status,
-            asked,
+            asked: self.now(),
             settled: None,
             sold: 0,
             refunded: 0,
             answered: 0,
+            stood: None,
             tickets: None,
         });
         match self.story.plan.delivery {
-            Delivery::Once => self.deliver(&report, 1).await,
+            Delivery::Once => self.deliver(page, status).await,
             Delivery::Twice => {
-                self.deliver(&report, 1).await;
-                self.deliver(&report, 1).await;
+                self.deliver(page, status).await;
+                self.deliver(page, status).await;
             }
-            Delivery::FiveAtOnce => self.deliver(&report, 5).await,
-        }
-        self.read_tickets().await;
-    }
-
-    /// Delivers `report` so many times at once.
-    async fn deliver(&mut self, report: &CallbackReport, times: usize) {
-        let (engine, asked) = (self.shop.engine.clone(), self.now());
-        let caller = Caller::of(Actor::Gateway);
-        let deliveries = (0..times).map(|_| engine.payment_callback(caller, report.clone()));
-        for outcome in join_all(deliveries).await {
-            self.note(Step::Callback, asked, &outcome);
-            let now = self.now();
-            let Some(reported) = &mut self.story.reported else { continue };
-            let Ok(outcome) = outcome else { continue };
-            reported.answered += 1;
-            match outcome {
-                CallbackOutcome::Settled(Settlement::Sold) => reported.sold += 1,
-                CallbackOutcome::Settled(Settlement::RefundRequested(_)) => reported.refunded += 1,
-                CallbackOutcome::Settled(Settlement::Declined) => {}
-                CallbackOutcome::Settled(Settlement::Duplicate | Settlement::Contradicted) => continue,
-                CallbackOutcome::Unmatched => {
-                    let name = &reported.pg_payment_id;
-                    self.story.complaints.push(format!("I6: the callback of {name} found no payment"));
-                    continue;
+            Delivery::FiveAtOnce => {
+                self.deliver_five_at_once(page, status).await;
+                if self.story.reported.as_ref().is_some_and(|reported| reported.answered == 0) {
+                    self.deliver(page, status).await;
                 }
             }
-            reported.settled.get_or_insert(now);
+        }
+        self.look_at_the_payment(page).await;
+        self.read_tickets(page).await;
+    }
+
+    /// As a gateway does: until it is answered.
+    async fn deliver(&mut self, page: &Page, status: CallbackStatus) {
+        let (counter, due) = (Arc::clone(&self.counter), self.now());
+        let heard = self.ask(Step::Callback, due, || counter.report(page, status)).await;
+        self.be_told(&heard);
+    }
+
+    async fn deliver_five_at_once(&mut self, page: &Page, status: CallbackStatus) {
+        let (counter, asked) = (Arc::clone(&self.counter), self.now());
+        for heard in join_all((0..5).map(|_| counter.report(page, status))).await {
+            self.note(Step::Callback, asked, asked, false, &heard);
+            self.be_told(&heard);
         }
     }
 
-    async fn read_tickets(&mut self) {
-        if self.story.reported.as_ref().is_none_or(|reported| reported.sold == 0) {
+    fn be_told(&mut self, heard: &Heard<Delivered>) {
+        let now = self.now();
+        let (Some(reported), Ok(delivered)) = (&mut self.story.reported, heard) else { return };
+        reported.answered += 1;
+        match delivered {
+            Delivered::Sold => reported.sold += 1,
+            Delivered::Refunded => reported.refunded += 1,
+            Delivered::Declined | Delivered::Untold => {}
+            Delivered::Nothing => return,
+            Delivered::Unmatched => {
+                let name = &reported.pg_payment_id;
+                self.story.complaints.push(format!("I6: the callback of {name} found no payment"));
+                return;
+            }
+        }
+        reported.settled.get_or_insert(now);
+    }
+
+    /// Where the answer to a callback tells nothing, the payment does.
+    async fn look_at_the_payment(&mut self, page: &Page) {
+        let (counter, payment_id) = (Arc::clone(&self.counter), page.payment_id);
+        let (until, mut waited) = (self.now().plus(SETTLED_WITHIN), false);
+        loop {
+            let due = self.now();
+            let heard = self.ask(Step::Payment, due, || counter.payment(payment_id)).await;
+            let waits = heard == Ok(PaymentStatus::Pending) && self.now() < until;
+            if !waits {
+                let now = self.now();
+                let Some(reported) = &mut self.story.reported else { return };
+                reported.stood = heard.ok();
+                if waited {
+                    reported.settled = Some(now);
+                }
+                let told = reported.sold + reported.refunded > 0;
+                match reported.stood {
+                    Some(PaymentStatus::Succeeded) if !told => reported.sold = 1,
+                    Some(PaymentStatus::RefundPending | PaymentStatus::Refunded) if !told => reported.refunded = 1,
+                    _ => {}
+                }
+                return;
+            }
+            waited = true;
+            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        }
+    }
+
+    async fn read_tickets(&mut self, page: &Page) {
+        if !self.story.bought() {
             return;
         }
-        let (engine, asked) = (self.shop.engine.clone(), self.now());
-        let page = PageRequest { limit: PageRequest::LIMIT_MAX, after: None };
-        let tickets = engine.queries().tickets_of_user(self.story.plan.user_id, page).await;
-        self.note(Step::Tickets, asked, &tickets);
-        if let (Some(reported), Ok(page)) = (&mut self.story.reported, tickets) {
-            let of_order = page.items.iter().filter(|view| view.ticket.order_id == reported.order_id);
-            reported.tickets = Some(of_order.count());
+        let (counter, order_id, due) = (Arc::clone(&self.counter), page.order_id, self.now());
+        let tickets = self.ask(Step::Tickets, due, || counter.tickets(order_id)).await;
+        if let Some(reported) = &mut self.story.reported {
+            reported.tickets = tickets.ok();
         }
     }
 }

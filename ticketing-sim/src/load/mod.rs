@@ -1,200 +1,115 @@
-//! A crowd of buyers on one hot session, in process, on a real store.
+//! A crowd of buyers on one hot session, in process or over HTTP, judged from outside.
 
+pub mod args;
+mod background;
 mod buyer;
-mod connect;
-mod gateway;
+mod entrance;
+mod history;
+mod html;
 mod judge;
 mod levels;
 mod plan;
-mod reason;
 mod report;
+mod sale;
+mod scene;
+mod shares;
+pub mod shop;
 mod story;
+mod tables;
+mod tally;
+mod timeline;
 
-use std::{
-    io::{BufWriter, IsTerminal, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::IsTerminal, sync::Arc};
 
 use fastrand::Rng;
-use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ticketing_core::{
-    Ticketing,
-    audit::{Actor, Caller},
-    clock::{Clock, SystemClock},
-    command::UpdateEvent,
-    engine::{NewEvent, NewSession},
-    event::EventStatus,
-    ids::{EventId, SessionId},
-    money::{Currency, Money},
-    payment::PaymentStatus,
-    session::limits,
-    store::StoreError,
-    waiting_room::QueuePolicy,
-};
+use ticketing_core::clock::{Clock, SystemClock};
 
 use self::{
-    buyer::Shop,
-    gateway::SimGateway,
-    plan::Plan,
-    report::{Report, Tally},
-    story::Story,
+    args::LoadArgs,
+    history::History,
+    report::{Report, counted},
+    sale::Round,
+    scene::{Pattern, Scene},
+    shop::Shop,
+    tally::Tally,
 };
-use crate::{args::LoadArgs, error::SimError};
+use crate::{chaos::Site, error::SimError};
 
-const OPERATOR: Caller = Caller::of(Actor::Operator);
-const PRICE: Money = Money::new(55_000, Currency::KRW);
-/// How long refunds may take after the last buyer has left.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
-/// Between two looks at what has not settled.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Broken promises that are printed one by one.
 const BROKEN_PRINTED_MAX: usize = 50;
-
-/// What every round shares.
-struct Run {
-    engine: Ticketing,
-    gateway: Arc<SimGateway>,
-    clock: Arc<dyn Clock>,
-    args: LoadArgs,
-    history: Option<BufWriter<std::fs::File>>,
-}
+/// About how long one sale lasts under faults, so that many are sold out.
+const CHAOS_ROUND_SECONDS: u32 = 20;
+/// How many tickets there are for each one that is wanted, under faults: scarce, and not at once gone.
+const CHAOS_STOCK_SHARE: f64 = 0.4;
 
 /// Runs the load and judges it.
 ///
 /// # Errors
 /// [`SimError::Broken`] when a promise was broken.
 pub async fn run(args: LoadArgs) -> Result<(), SimError> {
-    if u32::from(args.decline) + u32::from(args.abandon) + u32::from(args.late) > 100 {
-        let text = "--decline, --abandon and --late are more than 100 in a hundred together";
-        return Err(SimError::Usage(text.to_owned()));
-    }
-    let history = args.history.as_ref().map(|path| {
-        let file = std::fs::File::create(path);
-        file.map(BufWriter::new).map_err(|error| SimError::Usage(format!("{}: {error}", path.display())))
-    });
-    let history = history.transpose()?;
+    let scene = Scene::of(&args)?;
+    entrance::check(&args, &scene)?;
+    let mut history = args.history.as_deref().map(History::create).transpose()?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     anstream::eprintln!("seed {seed}");
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let gateway = Arc::new(SimGateway::default());
-    let engine = connect::open(&args.store, Arc::clone(&clock), Arc::clone(&gateway)).await?;
-    engine.start_workers();
-    let json = args.json;
-    let mut run = Run { engine, gateway, clock, args, history };
-    let (mut rng, mut tally) = (Rng::with_seed(seed), Tally::new());
-    for _ in 0..run.args.rounds {
-        run.round(&mut rng, &mut tally).await?;
+    let (mut rng, mut tally) = (Rng::with_seed(seed), Tally::new(clock.now()));
+    let mut site = if args.chaos.chaos { Some(Site::start(&args.chaos).await?) } else { None };
+    let shop = enter(&args, site.as_ref()).await?;
+    let rounds = rounds(&args, &scene, site.is_some());
+    let bar = progress(rounds.iter().map(|round| u64::from(round.buyers)).sum(), args.json);
+    for scene in &rounds {
+        let mut round = Round { shop: &shop, scene, clock: &clock, rng: &mut rng, bar: &bar };
+        let held = round.hold(site.as_mut()).await?;
+        if let Some(history) = &mut history {
+            history.write(&held.stories)?;
+        }
+        tally.add(held);
     }
-    let verified = run.engine.verify().await?;
-    run.engine.shutdown().await;
-    print(&tally.finish(seed, verified), json)
+    bar.finish_and_clear();
+    let verified = shop.verify().await?;
+    shop.leave().await;
+    let report = tally.finish(seed, &scene, verified);
+    if let Some(path) = &args.html {
+        let page = html::page(&report, tally.timeline());
+        std::fs::write(path, page).map_err(|error| SimError::Usage(format!("{}: {error}", path.display())))?;
+    }
+    if let Some(site) = site {
+        site.end(report.broken().is_empty());
+    }
+    print(&report, args.json)
 }
 
-impl Run {
-    async fn round(&mut self, rng: &mut Rng, tally: &mut Tally) -> Result<(), SimError> {
-        let event_id = self.publish().await?;
-        let judged = self.sale(event_id, rng, tally).await;
-        let archived = self.archive(event_id).await;
-        judged.and(archived)
-    }
-
-    async fn sale(&mut self, event_id: EventId, rng: &mut Rng, tally: &mut Tally) -> Result<(), SimError> {
-        let session_id = self.put_on_sale(event_id).await?;
-        let plans: Vec<Plan> = (0..self.args.buyers).map(|_| Plan::draw(rng, &self.args)).collect();
-        let begun = self.clock.now();
-        let stories = self.sell(session_id, plans).await?;
-        let elapsed = self.clock.now().since(begun);
-        self.settle(&stories).await?;
-
-        let mut shown = judge::by_history(&stories, self.args.stock);
-        shown.complaints.extend(judge::by_the_end(&stories, &self.engine, &self.gateway, session_id).await?);
-        let missing = || StoreError::corrupt(format_args!("{session_id} is missing"));
-        let stats = self.engine.session_stats(session_id).await?.ok_or_else(missing)?;
-        tally.add(&stories, elapsed, stats.stock, shown);
-        self.record(&stories)
-    }
-
-    async fn publish(&self) -> Result<EventId, SimError> {
-        let event = NewEvent {
-            title: "Load".to_owned(),
-            description: "Made by ticketing-sim".to_owned(),
-            venue: "Nowhere".to_owned(),
-            status: EventStatus::Published,
-        };
-        Ok(self.engine.create_event(OPERATOR, event).await?.id)
-    }
-
-    /// Takes the event off: in a store that real buyers use, nothing of a run stays on sale.
-    async fn archive(&self, event_id: EventId) -> Result<(), SimError> {
-        let change = UpdateEvent {
-            caller: OPERATOR,
-            id: event_id,
-            title: None,
-            description: None,
-            venue: None,
-            status: Some(EventStatus::Archived),
-        };
-        self.engine.update_event(change).await?;
-        Ok(())
-    }
-
-    async fn put_on_sale(&self, event_id: EventId) -> Result<SessionId, SimError> {
-        let start_at = self.engine.queries().now().await?.plus_seconds(86_400);
-        let queue = QueuePolicy { admit_per_second: self.args.admit_per_second, ..QueuePolicy::default() };
-        let session = NewSession {
-            max_per_user: limits::QUANTITY_MAX,
-            hold_ttl_seconds: self.args.hold_ttl_seconds,
-            queue,
-            ..NewSession::of(event_id, start_at, self.args.stock, PRICE)
-        };
-        Ok(self.engine.create_session(OPERATOR, session).await?.id)
-    }
-
-    async fn sell(&self, session_id: SessionId, plans: Vec<Plan>) -> Result<Vec<Story>, SimError> {
-        let bar = progress(plans.len() as u64, self.args.json);
-        let shop = Shop { engine: self.engine.clone(), session_id, clock: Arc::clone(&self.clock) };
-        let buyers = plans.into_iter().map(|plan| tokio::spawn(buyer::buy(shop.clone(), plan)));
-        let mut under_way = stream::iter(buyers).buffer_unordered(self.args.concurrency as usize);
-        let mut stories = Vec::new();
-        while let Some(story) = under_way.next().await {
-            stories.push(story.map_err(|error| SimError::Broken(format!("a buyer failed: {error}")))?);
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        Ok(stories)
-    }
-
-    /// Waits until every refund that was promised has been made.
-    async fn settle(&self, stories: &[Story]) -> Result<(), SimError> {
-        let refunds = stories.iter().filter_map(|story| story.reported.as_ref()).filter(|told| told.refunded > 0);
-        let deadline = self.clock.now().plus(SETTLED_WITHIN);
-        for told in refunds {
-            loop {
-                let payment = self.engine.queries().payment(told.payment_id).await?;
-                let open = payment.is_some_and(|payment| payment.status == PaymentStatus::RefundPending);
-                if !open || self.clock.now() > deadline {
-                    break;
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
+async fn enter(args: &LoadArgs, site: Option<&Site>) -> Result<Shop, SimError> {
+    match (&args.store, site) {
+        (_, Some(site)) => Shop::http(site.entrance()?).await,
+        (Some(url), None) => Shop::engine(url).await,
+        (None, None) => {
+            let entrance = entrance::of(args)?;
+            if entrance.accounts.is_slow() {
+                anstream::eprintln!(
+                    "every buyer signs up and logs in first; --jwt-secret-file would make that unnecessary"
+                );
             }
+            Shop::http(entrance).await
         }
-        Ok(())
     }
+}
 
-    fn record(&mut self, stories: &[Story]) -> Result<(), SimError> {
-        let Some(file) = &mut self.history else { return Ok(()) };
-        let mut write = || -> std::io::Result<()> {
-            for story in stories {
-                serde_json::to_writer(&mut *file, story)?;
-                file.write_all(b"\n")?;
-            }
-            file.flush()
-        };
-        write().map_err(|error| SimError::Usage(format!("the history cannot be written: {error}")))
+/// The sales of a run. Under faults there are many short ones, each with fewer tickets than are wanted.
+fn rounds(args: &LoadArgs, scene: &Scene, chaos: bool) -> Vec<Scene> {
+    let Pattern::Steady { rate } = scene.pattern else { return vec![scene.clone(); args.rounds as usize] };
+    if !chaos {
+        return vec![scene.clone(); args.rounds as usize];
     }
+    let seconds = scene.buyers.div_ceil(rate);
+    let count = seconds.div_ceil(CHAOS_ROUND_SECONDS).max(1);
+    let buyers = (scene.buyers / count).max(1);
+    let wanted = f64::from(buyers) * f64::from(scene.quantity.start() + scene.quantity.end()) / 2.0;
+    let stock = args.stock.unwrap_or((wanted * CHAOS_STOCK_SHARE).ceil() as i64);
+    vec![Scene { buyers, stock, ..scene.clone() }; count as usize]
 }
 
 /// A bar on stderr, where somebody is looking.
@@ -203,7 +118,8 @@ fn progress(len: u64, json: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{bar:40} {pos}/{len} buyers, {per_sec}, {eta} left") {
+    let template = "{elapsed_precise} {bar:40} {pos}/{len} buyers, {per_sec}, {eta} left {msg}";
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
@@ -213,19 +129,22 @@ fn print(report: &Report, json: bool) -> Result<(), SimError> {
     let text = if json {
         serde_json::to_string_pretty(report).map_err(|error| SimError::Usage(error.to_string()))?
     } else {
-        format!("{}\n{}", report.tables(), report.verdict())
+        format!("{}\n{}", tables::tables(report), report.verdict())
     };
     anstream::println!("{text}");
     let broken = report.broken();
     for promise in broken.iter().take(BROKEN_PRINTED_MAX) {
         anstream::eprintln!("{promise}");
     }
-    if broken.is_empty() {
-        return Ok(());
+    if !broken.is_empty() {
+        return Err(SimError::Broken(format!(
+            "{} broken; the same buyers come with --seed {}",
+            counted(broken.len() as u64, "promise"),
+            report.seed
+        )));
     }
-    Err(SimError::Broken(format!(
-        "{} broken; the same buyers come with --seed {}",
-        report::counted(broken.len() as u64, "promise"),
-        report.seed
-    )))
+    match report.missed() {
+        missed if missed.is_empty() => Ok(()),
+        missed => Err(SimError::Missed(missed.join("; "))),
+    }
 }

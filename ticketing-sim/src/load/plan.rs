@@ -1,11 +1,13 @@
 //! What each buyer is going to do, drawn from the seed before anything starts.
 
+use std::time::Duration;
+
 use fastrand::Rng;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use ticketing_core::ids::UserId;
 use uuid::Uuid;
 
-use crate::args::LoadArgs;
+use super::scene::Scene;
 
 /// How a buyer doubts the answer to a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,7 +23,7 @@ pub enum Doubt {
     AsksTwiceAtOnce,
 }
 
-/// What a buyer does with a hold.
+/// How a buyer's visit ends, if nothing stops it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -35,6 +37,10 @@ pub enum Ending {
     WalksAway,
     /// Walks away from the gateway's page: no callback ever comes.
     WalksAwayFromPayment,
+    /// Gives the hold back.
+    Releases,
+    /// Gives the place in the waiting room back.
+    LeavesTheLine,
 }
 
 /// How often the gateway delivers its callback.
@@ -59,42 +65,37 @@ pub struct Plan {
     pub quantity: u32,
     /// Whether the hold's answer is trusted.
     pub doubt: Doubt,
-    /// What becomes of the hold.
+    /// What becomes of it all.
     pub ending: Ending,
     /// How its callback comes.
     pub delivery: Delivery,
+    /// How long the buyer thinks before what comes after the hold.
+    #[serde(serialize_with = "millis", rename = "thinksMillis")]
+    pub thinks: Duration,
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Plan {
-    /// The next buyer that `rng` draws.
-    pub fn draw(rng: &mut Rng, args: &LoadArgs) -> Self {
+    /// The next buyer of `scene` that `rng` draws.
+    pub fn draw(rng: &mut Rng, scene: &Scene) -> Self {
         let user_id = UserId::from_uuid(Uuid::from_u128(rng.u128(..)));
-        let quantity = rng.u32(args.quantity.0.clone());
-        let doubt = if happens(rng, args.retry) {
+        let quantity = rng.u32(scene.quantity.clone());
+        let doubt = if happens(rng, scene.retry_percent) {
             [Doubt::HangsUp, Doubt::AsksTwice, Doubt::AsksTwiceAtOnce][rng.usize(..3)]
         } else {
             Doubt::None
         };
-        let ending = draw_ending(rng, args);
-        let delivery = if happens(rng, args.duplicate_callbacks) {
+        let ending = scene.shares.draw(rng);
+        let delivery = if happens(rng, scene.duplicate_callbacks_percent) {
             [Delivery::Twice, Delivery::FiveAtOnce][rng.usize(..2)]
         } else {
             Delivery::Once
         };
-        Self { user_id, quantity, doubt, ending, delivery }
-    }
-}
-
-fn draw_ending(rng: &mut Rng, args: &LoadArgs) -> Ending {
-    let fate = rng.u8(..100);
-    if fate < args.decline {
-        Ending::IsDeclined
-    } else if fate - args.decline < args.abandon {
-        [Ending::WalksAway, Ending::WalksAwayFromPayment][rng.usize(..2)]
-    } else if fate - args.decline - args.abandon < args.late {
-        Ending::PaysLate
-    } else {
-        Ending::Pays
+        let thinks = Duration::from_millis(rng.u64(..=u64::from(scene.think_millis_max)));
+        Self { user_id, quantity, doubt, ending, delivery, thinks }
     }
 }
 
@@ -104,22 +105,19 @@ fn happens(rng: &mut Rng, percent: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::load::args::parsed;
 
-    fn args(text: &str) -> LoadArgs {
-        let Command::Load(args) = Cli::try_parse_from(text.split(' ')).unwrap().command else { panic!("{text}") };
-        args
+    fn scene(text: &str) -> Scene {
+        Scene::of(&parsed(text)).unwrap()
     }
 
     #[test]
     fn the_same_seed_draws_the_same_buyers() {
-        let args = args("sim load --store memory:// --quantity 1..9");
+        let scene = scene("--store memory:// --quantity 1..9");
         let draw = |seed| {
             let mut rng = Rng::with_seed(seed);
-            (0..50).map(|_| format!("{:?}", Plan::draw(&mut rng, &args))).collect::<Vec<_>>()
+            (0..50).map(|_| format!("{:?}", Plan::draw(&mut rng, &scene))).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -128,14 +126,14 @@ mod tests {
     #[test]
     fn percentages_are_kept_at_their_ends() {
         let all = |text: &str, holds: fn(&Plan) -> bool| {
-            let (args, mut rng) = (args(text), Rng::with_seed(1));
-            assert!((0..500).all(|_| holds(&Plan::draw(&mut rng, &args))), "{text}");
+            let (scene, mut rng) = (scene(text), Rng::with_seed(1));
+            assert!((0..500).all(|_| holds(&Plan::draw(&mut rng, &scene))), "{text}");
         };
-        all("sim load --store memory:// --decline 0 --abandon 0", |plan| plan.ending == Ending::Pays);
-        all("sim load --store memory:// --decline 100 --abandon 0", |plan| plan.ending == Ending::IsDeclined);
-        all("sim load --store memory:// --decline 0 --abandon 0 --late 100", |plan| plan.ending == Ending::PaysLate);
-        all("sim load --store memory:// --retry 0 --duplicate-callbacks 0", |plan| {
-            plan.doubt == Doubt::None && plan.delivery == Delivery::Once
+        all("--store memory:// --decline 0 --abandon 0", |plan| plan.ending == Ending::Pays);
+        all("--store memory:// --decline 100 --abandon 0", |plan| plan.ending == Ending::IsDeclined);
+        all("--store memory:// --decline 0 --abandon 0 --late 100", |plan| plan.ending == Ending::PaysLate);
+        all("--store memory:// --retry 0 --duplicate-callbacks 0", |plan| {
+            plan.doubt == Doubt::None && plan.delivery == Delivery::Once && plan.thinks.is_zero()
         });
     }
 }

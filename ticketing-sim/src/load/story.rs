@@ -1,10 +1,12 @@
 //! What one buyer asked and was answered: the history that a run is judged by.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use ticketing_core::{
     clock::Timestamp,
     ids::{HoldId, OrderId, PaymentId},
-    payment::{CallbackStatus, GatewayPaymentId},
+    payment::{CallbackStatus, PaymentStatus},
 };
 
 use super::plan::Plan;
@@ -13,32 +15,55 @@ use super::plan::Plan;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
+    /// Looking at the session.
+    Read,
     /// Taking a place in the waiting room.
     Join,
     /// Asking for the place's turn.
     Poll,
+    /// Giving the place up.
+    Leave,
     /// Setting tickets aside.
     Hold,
+    /// Giving them back.
+    Release,
     /// Opening the payment.
     Checkout,
-    /// The gateway's callback.
+    /// The gateway's callback, or the decision on its page.
     Callback,
+    /// Asking how the payment stands.
+    Payment,
     /// Reading the tickets.
     Tickets,
 }
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 6] = [Self::Join, Self::Poll, Self::Hold, Self::Checkout, Self::Callback, Self::Tickets];
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Join,
+        Self::Poll,
+        Self::Leave,
+        Self::Hold,
+        Self::Release,
+        Self::Checkout,
+        Self::Callback,
+        Self::Payment,
+        Self::Tickets,
+    ];
 
     /// Its name in tables.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Read => "read session",
             Self::Join => "join queue",
             Self::Poll => "poll queue",
+            Self::Leave => "leave queue",
             Self::Hold => "hold",
+            Self::Release => "release",
             Self::Checkout => "checkout",
             Self::Callback => "callback",
+            Self::Payment => "payment status",
             Self::Tickets => "tickets",
         }
     }
@@ -53,11 +78,16 @@ pub enum Answer {
     /// A rule said no, for this reason.
     Refused {
         /// A stable word.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
-    /// Nobody knows: the caller hung up, or the engine said so.
+    /// Nothing was done, and asking again later may help.
+    Busy {
+        /// A stable word.
+        reason: Cow<'static, str>,
+    },
+    /// Nobody knows: the caller hung up, the answer was lost, or the engine said so.
     Unknown,
-    /// The engine failed; nothing was done.
+    /// The engine failed.
     Failed {
         /// What it said.
         error: String,
@@ -65,9 +95,24 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether it is certain that nothing was done.
-    pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Failed { .. })
+    /// A rule said no.
+    pub fn refused(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused { reason: reason.into() }
+    }
+
+    /// Come again.
+    pub fn busy(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Busy { reason: reason.into() }
+    }
+
+    /// Whether a rule said exactly this.
+    pub fn is_refusal_for(&self, word: &str) -> bool {
+        matches!(self, Self::Refused { reason } if reason == word)
+    }
+
+    /// Whether asking again tells more.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Unknown)
     }
 }
 
@@ -76,13 +121,42 @@ impl Answer {
 pub struct Call {
     /// Of which step.
     pub step: Step,
+    /// When it was to be made, for the first time: later than that is the caller's own delay, and counts.
+    pub due: Timestamp,
     /// When it was made.
     pub asked: Timestamp,
     /// When its answer was there.
     pub answered: Timestamp,
+    /// Asked before, with an answer that told nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// What came of it.
     #[serde(flatten)]
     pub answer: Answer,
+}
+
+/// A place in the waiting room.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    /// When it was first asked for.
+    pub asked: Timestamp,
+    /// When it was given.
+    pub given: Timestamp,
+    /// When the turn had come, as far as it was told.
+    pub allowed: Option<Timestamp>,
+    /// What was told of it.
+    pub seen: Vec<Sighting>,
+}
+
+/// One look at a place.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Sighting {
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// When it was told.
+    pub answered: Timestamp,
+    /// Those waiting ahead, plus one; 0 once the turn has come.
+    pub position: u64,
 }
 
 /// A hold as it was acknowledged.
@@ -95,8 +169,12 @@ pub struct HeldTickets {
     pub asked: Timestamp,
     /// When it was first acknowledged.
     pub acknowledged: Timestamp,
-    /// When it ends, as acknowledged.
+    /// When it ends, as acknowledged, by the store's clock.
     pub expires_at: Timestamp,
+    /// It cannot end before, by the story's clock: it was placed after it was asked for.
+    pub ends_earliest: Timestamp,
+    /// It cannot end later, by the story's clock: it was placed before it was acknowledged.
+    pub ends_latest: Timestamp,
 }
 
 /// A refusal for lack of stock.
@@ -110,6 +188,15 @@ pub struct SoldOut {
     pub answered: Timestamp,
 }
 
+/// A hold given back.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Released {
+    /// When this was first asked.
+    pub asked: Timestamp,
+    /// When it was acknowledged, if it was.
+    pub done: Option<Timestamp>,
+}
+
 /// A payment, and the callback that reported it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,7 +206,7 @@ pub struct Reported {
     /// The payment.
     pub payment_id: PaymentId,
     /// The gateway's name for it.
-    pub pg_payment_id: GatewayPaymentId,
+    pub pg_payment_id: String,
     /// What was reported.
     pub status: CallbackStatus,
     /// When the first delivery began.
@@ -132,6 +219,8 @@ pub struct Reported {
     pub refunded: u32,
     /// How many were answered at all.
     pub answered: u32,
+    /// How the payment stood then, if it was looked at.
+    pub stood: Option<PaymentStatus>,
     /// Tickets that the buyer then read; `None`: they were not read.
     pub tickets: Option<usize>,
 }
@@ -144,12 +233,18 @@ pub struct Story {
     pub plan: Plan,
     /// Every call, in order.
     pub calls: Vec<Call>,
+    /// The place in the waiting room, if there was one.
+    pub place: Option<Place>,
     /// The hold, if there was one.
     pub held: Option<HeldTickets>,
     /// The sell-out, if that was the answer.
     pub sold_out: Option<SoldOut>,
+    /// The hold's release, if it was asked for.
+    pub released: Option<Released>,
     /// The payment, if its callback came.
     pub reported: Option<Reported>,
+    /// What was asked again until nobody had patience any more, and is not known.
+    pub unresolved: Vec<Step>,
     /// Promises that this buyer saw broken.
     pub complaints: Vec<String>,
 }
@@ -157,6 +252,21 @@ pub struct Story {
 impl Story {
     /// The story of a buyer who has not started.
     pub const fn new(plan: Plan) -> Self {
-        Self { plan, calls: Vec::new(), held: None, sold_out: None, reported: None, complaints: Vec::new() }
+        Self {
+            plan,
+            calls: Vec::new(),
+            place: None,
+            held: None,
+            sold_out: None,
+            released: None,
+            reported: None,
+            unresolved: Vec::new(),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// Whether the buyer has paid and has tickets.
+    pub fn bought(&self) -> bool {
+        self.reported.as_ref().is_some_and(|reported| reported.sold > 0)
     }
 }

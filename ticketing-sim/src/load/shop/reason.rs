@@ -1,12 +1,12 @@
 //! Stable words for what went wrong, the HTTP API's where it has one.
 
 use ticketing_core::{
-    command::{CheckoutRefusal, HoldRefusal, Never, QueueRefusal},
+    command::{CheckoutRefusal, HoldRefusal, Never, QueueRefusal, ReleaseRefusal},
     engine::{EngineError, QueueStatusRefusal},
     store::StoreError,
 };
 
-use super::story::Answer;
+use crate::load::story::Answer;
 
 /// An error as an answer.
 pub trait Reason {
@@ -24,6 +24,8 @@ impl Reason for StoreError {
     fn answer(&self) -> Answer {
         match self {
             Self::OutcomeUnknown { .. } => Answer::Unknown,
+            Self::Unavailable { .. } => Answer::busy("store_unavailable"),
+            Self::Conflict { .. } => Answer::busy("conflict"),
             other => Answer::Failed { error: other.to_string() },
         }
     }
@@ -32,9 +34,9 @@ impl Reason for StoreError {
 impl<R: Word> Reason for EngineError<R> {
     fn answer(&self) -> Answer {
         match self {
-            Self::Refused(refusal) => Answer::Refused { reason: refusal.word() },
-            Self::Overloaded => Answer::Refused { reason: "overloaded" },
-            Self::ShuttingDown => Answer::Refused { reason: "shutting_down" },
+            Self::Refused(refusal) => Answer::refused(refusal.word()),
+            Self::Overloaded => Answer::busy("overloaded"),
+            Self::ShuttingDown => Answer::busy("shutting_down"),
             Self::Store(error) => error.answer(),
             other => Answer::Failed { error: other.to_string() },
         }
@@ -82,7 +84,7 @@ impl Word for QueueRefusal {
 impl Word for QueueStatusRefusal {
     fn word(&self) -> &'static str {
         match self {
-            Self::UnknownToken => "unknown_token",
+            Self::UnknownToken => "queue_token_not_found",
             Self::Expired => "queue_token_expired",
             _ => "other",
         }
@@ -94,6 +96,16 @@ impl Word for CheckoutRefusal {
         match self {
             Self::HoldNotFound => "hold_not_found",
             Self::HoldNotActive => "hold_not_active",
+            _ => "other",
+        }
+    }
+}
+
+impl Word for ReleaseRefusal {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::HoldNotFound => "hold_not_found",
+            Self::AlreadySold => "already_sold",
             _ => "other",
         }
     }

@@ -1,0 +1,25 @@
+//! Servers and what they stand on, started here to be broken.
+
+mod fault;
+mod ground;
+mod node;
+mod probe;
+mod report;
+mod site;
+
+use clap::ValueEnum;
+
+pub use self::{
+    fault::{Fault, Kind},
+    report::{FaultReport, KindReport},
+    site::Site,
+};
+
+/// What the servers stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Setup {
+    /// One server on a file
+    Sqlite,
+    /// Several servers on a database server of their own
+    Postgres,
+}

@@ -1,0 +1,275 @@
+//! Servers, their ground, and the ways between them and their buyers.
+
+use std::{sync::Arc, time::Duration};
+
+use fastrand::Rng;
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use ticketing_core::{
+    clock::{Clock, Timestamp},
+    ids::UserId,
+};
+use ticketing_store::testing::proxy::{How, Proxy};
+use uuid::Uuid;
+
+use super::{
+    Fault, Kind, Setup,
+    fault::Deck,
+    ground::Ground,
+    node::{self, Node, Program},
+    probe::Probe,
+};
+use crate::{
+    error::SimError,
+    load::{
+        args::ChaosArgs,
+        shop::{Accounts, Credentials, Entrance, Sale, Till, Wire},
+    },
+};
+
+const ADMIN: &str = "admin@example.com";
+/// How long a buyer waits for one answer before asking again: shorter than some faults last.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server that is told to end may take: its own bound, and a little more.
+const STOPS_WITHIN: Duration = Duration::from_secs(35);
+/// A fault that cannot be over before the sale is, with so much time to get over it, is not begun.
+const TIME_TO_RECOVER: Duration = Duration::from_secs(2);
+/// One pause of a server in so many is longer than a hold lives under faults.
+const LONG_PAUSE_ONE_IN: u32 = 4;
+const LONG_PAUSE: Duration = Duration::from_millis(5_500);
+
+/// Everything that is broken.
+#[derive(Debug)]
+pub struct Site {
+    // First, so that they end before what they stand on.
+    nodes: Vec<Node>,
+    /// In front of each server.
+    doors: Vec<Proxy>,
+    ground: Option<Ground>,
+    folder: TempDir,
+    program: Program,
+    secrets: Secrets,
+    deck: Deck,
+    every: Duration,
+    probe: Probe,
+}
+
+#[derive(Debug)]
+struct Secrets {
+    jwt: SecretString,
+    webhook: SecretString,
+    admin_password: SecretString,
+}
+
+impl Secrets {
+    fn new() -> Self {
+        let admin_password = format!("Aa1-{}", random_hex());
+        Self { jwt: random_hex().into(), webhook: random_hex().into(), admin_password: admin_password.into() }
+    }
+}
+
+/// What every server of the store at `store` is told.
+fn settings(store: &str, secrets: &Secrets) -> Vec<(String, String)> {
+    let setting = |key: &str, value: &str| (format!("TICKETING__{key}"), value.to_owned());
+    let unlimited = [
+        "REQUESTS_PER_ADDRESS_PER_SECOND",
+        "REQUESTS_PER_USER_PER_SECOND",
+        "LOGIN_PER_ACCOUNT_PER_MINUTE",
+        "LOGIN_PER_ADDRESS_PER_MINUTE",
+    ];
+    let mut settings = vec![
+        setting("STORE__URL", store),
+        setting("AUTH__JWT_SECRET", secrets.jwt.expose_secret()),
+        setting("PAYMENTS__SANDBOX__WEBHOOK_SECRET", secrets.webhook.expose_secret()),
+        setting("AUDIT__KEY", &random_hex()),
+        setting("QUEUE__TOKEN_SECRET", &random_hex()),
+        setting("TICKETS__SIGNING_SEED", &random_hex()),
+        setting("BOOTSTRAP__ADMIN_EMAIL", ADMIN),
+        setting("BOOTSTRAP__ADMIN_PASSWORD", secrets.admin_password.expose_secret()),
+        setting("LOG__LEVEL", "warn"),
+    ];
+    // All buyers come from one address.
+    settings.extend(unlimited.map(|limit| setting(&format!("LIMITS__{limit}"), "0")));
+    settings
+}
+
+impl Site {
+    /// Starts it all.
+    ///
+    /// # Errors
+    /// [`SimError`] names what is missing or does not start.
+    pub async fn start(args: &ChaosArgs) -> Result<Self, SimError> {
+        let path = node::program(args.server_bin.as_deref())?;
+        let folder = tempfile::Builder::new().prefix("ticketing-chaos-").tempdir();
+        let folder = folder.map_err(|error| SimError::Usage(format!("no folder for the servers: {error}")))?;
+        let ground = match args.chaos_store {
+            Setup::Sqlite => None,
+            Setup::Postgres => Some(Ground::start().await?),
+        };
+        let store = match &ground {
+            None => format!("sqlite://{}", folder.path().join("chaos.db").display()),
+            Some(ground) => ground.url(),
+        };
+        let count = match (args.chaos_store, args.chaos_nodes) {
+            (Setup::Sqlite, None | Some(1)) => 1,
+            (Setup::Sqlite, Some(_)) => {
+                return Err(SimError::Usage("--chaos-nodes: a file has one server".to_owned()));
+            }
+            (Setup::Postgres, count) => count.unwrap_or(2),
+        };
+        let secrets = Secrets::new();
+        let settings = settings(&store, &secrets);
+        let program = Program { path, settings };
+        let mut nodes = Vec::new();
+        for number in 0..count {
+            let mut node = Node::new(folder.path().join(format!("node-{number}")))?;
+            node.start(&program).await?;
+            nodes.push(node);
+        }
+        let doors: Vec<_> = nodes.iter().map(|node| Proxy::start(node.address())).collect();
+        let prober = UserId::from_uuid(Uuid::from_u128(fastrand::u128(..)));
+        let probe = Probe::new(&urls(&doors), Accounts::new(Some(&secrets.jwt)), prober)?;
+        let every = Duration::try_from_secs_f64(args.chaos_every).unwrap_or_default();
+        let deck = Deck::new(Kind::of(args.chaos_store));
+        Ok(Self { nodes, doors, ground, folder, program, secrets, deck, every, probe })
+    }
+
+    /// The way in, by the doors that faults happen at.
+    ///
+    /// # Errors
+    /// [`SimError::Usage`] when there is none.
+    pub fn entrance(&self) -> Result<Entrance, SimError> {
+        Ok(Entrance {
+            wire: Wire::new(&urls(&self.doors), PATIENCE)?,
+            accounts: Accounts::new(Some(&self.secrets.jwt)),
+            till: Till::new(Some(&self.secrets.webhook)),
+            administrator: Credentials::Account {
+                email: ADMIN.to_owned(),
+                password: self.secrets.admin_password.clone(),
+            },
+        })
+    }
+
+    /// Breaks one thing after the other while `sale` goes on, and leaves everything well at its `end`.
+    ///
+    /// # Errors
+    /// [`SimError::Broken`] when a server does not come back.
+    pub async fn break_until(
+        &mut self,
+        end: Timestamp,
+        sale: Sale,
+        clock: &Arc<dyn Clock>,
+        rng: &mut Rng,
+    ) -> Result<Vec<Fault>, SimError> {
+        let mut faults = Vec::new();
+        loop {
+            tokio::time::sleep(self.every).await;
+            let left = end.since(clock.now()).saturating_sub(TIME_TO_RECOVER);
+            if left.is_zero() {
+                return Ok(faults);
+            }
+            let Some(kind) = self.deck.draw(rng) else { return Ok(faults) };
+            let begun = clock.now();
+            let healed = self.inflict(kind, left, clock, rng).await?;
+            let recovered = self.probe.recovered(sale.session_id, clock).await?;
+            faults.push(Fault { kind, begun, healed, recovered });
+        }
+    }
+
+    /// Breaks something and repairs it; tells when it was repaired.
+    async fn inflict(
+        &mut self,
+        kind: Kind,
+        left: Duration,
+        clock: &Arc<dyn Clock>,
+        rng: &mut Rng,
+    ) -> Result<Timestamp, SimError> {
+        let number = rng.usize(..self.nodes.len());
+        let (node, door) = (&mut self.nodes[number], &self.doors[number]);
+        let lasting = Duration::from_millis(rng.u64(100..1_500));
+        match (kind, &self.ground) {
+            (Kind::KillServer, _) => {
+                node.kill();
+                tokio::time::sleep(lasting / 4).await;
+                let healed = clock.now();
+                node.start(&self.program).await?;
+                return Ok(healed);
+            }
+            (Kind::StopServer, _) => {
+                node.stop(STOPS_WITHIN).await?;
+                let healed = clock.now();
+                node.start(&self.program).await?;
+                return Ok(healed);
+            }
+            (Kind::PauseServer, _) => {
+                let long = rng.u32(..LONG_PAUSE_ONE_IN) == 0 && left > LONG_PAUSE;
+                node.pause();
+                tokio::time::sleep(if long { LONG_PAUSE } else { lasting }).await;
+                node.go_on();
+            }
+            (Kind::CutClients, _) => cut(door, lasting / 2).await,
+            (Kind::DelayClients, _) => slow_down(door, lasting, rng).await,
+            (Kind::KillPostgres, Some(ground)) => {
+                ground.cluster.kill().await;
+                tokio::time::sleep(lasting / 4).await;
+                ground.cluster.restart().await;
+            }
+            (Kind::PausePostgres, Some(ground)) => ground.pause(lasting * 2).await,
+            (Kind::CutPostgres, Some(ground)) => cut(&ground.way, lasting / 2).await,
+            (Kind::DelayPostgres, Some(ground)) => slow_down(&ground.way, lasting, rng).await,
+            (Kind::EndBackends, Some(ground)) => {
+                ground.cluster.terminate_backends().await;
+            }
+            (Kind::LoseCommitReplies, Some(ground)) => lose(&ground.way, How::AfterSent, lasting, rng).await,
+            (Kind::LoseCommits, Some(ground)) => lose(&ground.way, How::BeforeSent, lasting, rng).await,
+            (
+                Kind::KillPostgres
+                | Kind::PausePostgres
+                | Kind::CutPostgres
+                | Kind::DelayPostgres
+                | Kind::EndBackends
+                | Kind::LoseCommitReplies
+                | Kind::LoseCommits,
+                None,
+            ) => {}
+        }
+        Ok(clock.now())
+    }
+
+    /// Ends it all. After a broken promise, files and logs stay.
+    pub fn end(self, clean: bool) {
+        let Self { nodes, doors, ground, folder, .. } = self;
+        drop((nodes, doors, ground));
+        if !clean {
+            anstream::eprintln!("the servers' files and logs are in {}", folder.keep().display());
+        }
+    }
+}
+
+async fn cut(way: &Proxy, lasting: Duration) {
+    way.refuse(true);
+    way.cut_all().await;
+    tokio::time::sleep(lasting).await;
+    way.refuse(false);
+}
+
+async fn slow_down(way: &Proxy, lasting: Duration, rng: &mut Rng) {
+    way.delay(Duration::from_millis(rng.u64(10..200)));
+    tokio::time::sleep(lasting).await;
+    way.delay(Duration::ZERO);
+}
+
+async fn lose(way: &Proxy, how: How, lasting: Duration, rng: &mut Rng) {
+    way.cut_at_commit(how, rng.u64(1..5));
+    tokio::time::sleep(lasting).await;
+    way.spare_commits();
+}
+
+fn urls(doors: &[Proxy]) -> Vec<String> {
+    doors.iter().map(|door| format!("http://{}", door.address())).collect()
+}
+
+/// 32 bytes that nobody knows.
+fn random_hex() -> String {
+    format!("{:032x}{:032x}", fastrand::u128(..), fastrand::u128(..))
+}
