@@ -51,7 +51,7 @@ async fn a_primary_that_was_made_a_replica_is_left_for_the_other() {
     let store: std::sync::Arc<dyn Backend> =
         open(&format!("redis://{},{}", one.address(), other.address()), OpenOptions::new(Role::Server)).unwrap();
     store.migrate().await.unwrap();
-    one.ask::<u64>(&["WAIT", "1", "5000"]).await;
+    one.in_step_with(&other).await;
     other.promote().await;
     one.ask::<()>(&["REPLICAOF", "127.0.0.1", &other.address().port().to_string()]).await;
     let ticketing = ticketing_core::Ticketing::builder(

@@ -84,7 +84,7 @@ async fn what_a_replica_had_not_received_is_counted_told_and_never_sold_over() {
     let Some(mut pair) = Pair::new().await else { return };
     let kept = pair.crowd(100).told().await;
     pair.stories.extend(kept.clone());
-    pair.primary.ask::<u64>(&["WAIT", "1", "5000"]).await;
+    pair.primary.in_step_with(&pair.replica).await;
     pair.cut_the_link().await;
     let gone = pair.crowd(80).told().await;
     pair.stories.extend(gone.clone());

@@ -175,7 +175,7 @@ async fn a_ledger_that_lost_its_last_changes_takes_no_writes_before_somebody_loo
     let store = node(&url);
     let kv = store.key_value();
     kv.apply(adds([alone(1)])).await.unwrap();
-    server.ask::<u64>(&["WAIT", "1", "5000"]).await;
+    server.in_step_with(&replica).await;
     replica.ask::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     for n in 2..=4 {
         kv.apply(adds([alone(n)])).await.unwrap();

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use ::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
@@ -71,12 +72,12 @@ impl Client {
 
     /// What a script answers.
     pub(crate) async fn run(&self, call: &Call) -> Result<Value, Failure> {
-        match self.send(&call.command).await {
+        match self.send_within(&call.command, call.patience).await {
             Err(Failure::NotRun(error) | Failure::Unanswered(error)) if is_unknown_script(&error) => {}
             answered => return answered,
         }
         match self.send(&call.script.load()).await {
-            Ok(_) => self.send(&call.command).await,
+            Ok(_) => self.send_within(&call.command, call.patience).await,
             // The script itself did not run.
             Err(Failure::NotRun(error) | Failure::Unanswered(error)) => Err(Failure::NotRun(error)),
         }
@@ -91,7 +92,14 @@ impl Client {
 
     /// What a command answers. It is sent once more over a new connection if it surely did not run.
     pub(crate) async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
+        self.send_within(command, None).await
+    }
+
+    async fn send_within(&self, command: &Cmd, patience: Option<Duration>) -> Result<Value, Failure> {
         let mut open = self.link().await?;
+        if let Some(patience) = patience {
+            open.link.be_patient(patience);
+        }
         match open.link.send(command).await {
             Ok(answer) => Ok(answer),
             Err(error) if leads_nowhere(&error) && self.is_one_server() => {

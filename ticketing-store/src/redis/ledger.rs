@@ -56,6 +56,8 @@ const ASKS_AGAIN: (Duration, Duration) = (Duration::from_micros(500), Duration::
 const WAITS_AT_MOST: Duration = Duration::from_secs(3);
 /// How old a view may be when what was decided on it is written.
 const AGE_MAX: Duration = Duration::from_secs(3);
+/// How long a view without a bound may take, such as that of everything about a session.
+const WHOLE_VIEW: Duration = Duration::from_secs(300);
 /// How often a read is tried: a connection that idled while the server was restarted is found to be dead only by
 /// its next use.
 const READ_ATTEMPTS_MAX: u32 = 3;
@@ -118,10 +120,17 @@ impl RedisKv {
             Some(turn) => put_turn(&mut call, turn),
         }
         let asking = Asking::put(&mut call, &mut self.keys.clone(), &lookups)?;
+        if lookups.iter().any(is_unbounded) {
+            call.patient(WHOLE_VIEW);
+        }
         let mut waits = turn.map(|turn| Waiting { turn, until: steady().plus(WAITS_AT_MOST), next: ASKS_AGAIN.0 });
         loop {
             let asked = steady();
-            let Answer { revision, mut rest, .. } = self.ask("reading", &call).await?;
+            let Answer { revision, halt, mut rest } = self.ask("reading", &call).await?;
+            if let Some(why) = halt.filter(|_| turn.is_some()) {
+                // Whoever is told that nothing is there must not be told so by a ledger that lost it.
+                return Err(StoreError::Unavailable { detail: format!("reading to write: {why}"), source: None });
+            }
             let (Some(stamp), Some(begun)) = (stamp(&mut rest), number(rest.next())) else {
                 return Err(senseless("reading", &Value::Array(rest.collect())));
             };
@@ -209,7 +218,7 @@ impl RedisKv {
     /// Why nobody writes, if so.
     pub(super) async fn halt(&self) -> Result<Option<String>, StoreError> {
         let mut call = self.call(&READ);
-        call.arg(b"").number(0).number(0).number(0);
+        call.arg(b"").number(0).number(0).number(0).number(0);
         Ok(self.ask("looking at the ledger", &call).await?.halt)
     }
 
@@ -286,6 +295,13 @@ impl KeyValue for RedisKv {
 
     fn lanes(&self) -> usize {
         self.client.address().lanes
+    }
+}
+
+fn is_unbounded(lookup: &Lookup) -> bool {
+    match lookup {
+        Lookup::Get(_) => false,
+        Lookup::Scan(span) | Lookup::Follow(span) => span.limit == usize::MAX,
     }
 }
 

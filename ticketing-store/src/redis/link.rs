@@ -17,6 +17,8 @@ use super::address::{Address, Host, Set};
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long an answer may take. A script that writes a thousand holds takes some 20 ms.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The same in a cluster, where one view of a whole session has no patience of its own.
+const ANSWER_OF_A_CLUSTER: Duration = Duration::from_secs(20);
 /// How often a node of a cluster is looked for again, and at most how long in between, in milliseconds.
 const CLUSTER_RETRIES: u32 = 6;
 const CLUSTER_WAIT_MAX_MS: u64 = 512;
@@ -29,6 +31,13 @@ pub(super) enum Link {
 }
 
 impl Link {
+    /// Lets an answer take so long. A cluster's driver has one patience for all.
+    pub(super) fn be_patient(&mut self, patience: Duration) {
+        if let Self::One(link) = self {
+            link.set_response_timeout(patience);
+        }
+    }
+
     pub(super) async fn send(&mut self, command: &Cmd) -> Result<Value, RedisError> {
         let answer = match self {
             Self::One(link) => link.req_packed_command(command).await?,
@@ -196,8 +205,8 @@ fn client(info: ConnectionInfo, certificates: Option<&TlsCertificates>) -> Resul
 fn cluster(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> Result<ClusterClient, RedisError> {
     let mut builder = ClusterClientBuilder::new(nodes)
         .connection_timeout(CONNECT)
-        .response_timeout(ANSWER)
-        .overall_response_timeout(Some(2 * ANSWER))
+        .response_timeout(ANSWER_OF_A_CLUSTER)
+        .overall_response_timeout(Some(2 * ANSWER_OF_A_CLUSTER))
         .retries(CLUSTER_RETRIES)
         .max_retry_wait(CLUSTER_WAIT_MAX_MS);
     if let Some(certificates) = certificates {

@@ -1,6 +1,6 @@
 //! Scripts, and calls of them.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use ::redis::Cmd;
 
@@ -22,7 +22,7 @@ impl Script {
     pub(crate) fn call(&'static self, key: &[u8]) -> Call {
         let mut command = ::redis::cmd("EVALSHA");
         command.arg(self.hash()).arg(1).arg(key);
-        Call { script: self, command }
+        Call { script: self, command, patience: None }
     }
 
     fn hash(&self) -> &str {
@@ -42,9 +42,17 @@ impl Script {
 pub(crate) struct Call {
     pub(super) script: &'static Script,
     pub(super) command: Cmd,
+    /// How long its answer may take, if longer than usual.
+    pub(super) patience: Option<Duration>,
 }
 
 impl Call {
+    /// Lets the answer take longer than usual.
+    pub(crate) fn patient(&mut self, patience: Duration) -> &mut Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Adds an argument: `ARGV` of the script.
     pub(crate) fn arg(&mut self, argument: &[u8]) -> &mut Self {
         self.command.arg(argument);

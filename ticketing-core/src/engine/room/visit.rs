@@ -162,17 +162,17 @@ impl Ticketing {
         Ok(self.status(claim, standing, seen.position, policy, sold_out, true, reply.at))
     }
 
-    /// As [`Ticketing::leave_queue`], of a token that is the user's. The ledger first: from then on it holds
-    /// nothing, whatever becomes of the room.
+    /// As [`Ticketing::leave_queue`], of a token that is the user's. The room first: one that cannot be reached has
+    /// the place still, and whoever comes back to it must find a token that holds.
     pub(in crate::engine) async fn leave_apart(
         &self,
         rooms: &Rooms,
         claim: PlaceClaim,
     ) -> Result<(), EngineError<QueueStatusRefusal>> {
-        let caller = Caller::of(Actor::User(claim.user_id));
-        self.asked(LeaveQueue { caller, claim }).await.map_err(widened)?;
         let visitor = Visitor { user_id: claim.user_id, number: claim.number };
-        self.give_up_apart(rooms, claim.session_id, visitor, PlaceState::Left).await.map_err(widened)
+        self.give_up_apart(rooms, claim.session_id, visitor, PlaceState::Left).await.map_err(widened)?;
+        let caller = Caller::of(Actor::User(claim.user_id));
+        self.asked(LeaveQueue { caller, claim }).await.map_err(widened)
     }
 
     async fn give_up_apart(

@@ -447,7 +447,7 @@ pub async fn a_ledger_is_everything_about_one_session(bench: Bench) {
                 snapshot.callbacks.put(matched(n));
                 snapshot.seats.put(records::seat(session, &format!("A{n}"), Some(n)));
                 snapshot.add_ticket(records::ticket(n, n, session, 1));
-                snapshot.add_audit(records::audit(StreamId::Session(records::session(session, 1).id), n - session));
+                snapshot.add_audit(records::audit(StreamId::Session(records::session(session, 1).id), (n - 1) % 3));
             }
             snapshot.callbacks.put(records::callback(9));
         })

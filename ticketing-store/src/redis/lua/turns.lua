@@ -3,11 +3,15 @@
 local function begins_turn(me, lease, patience, locks)
   local TURNS, LINE, WANTS = P .. ':turns', P .. ':line', P .. ':wants'
   local held = redis.call('HMGET', TURNS, unpack(locks))
-  local free = true
+  local free, begun = true, 0
   for i = 1, #locks do
     local turn = held[i]
-    if turn and string.sub(turn, 1, 16) ~= me and tonumber(string.sub(turn, 17)) > now then free = false end
+    if turn and tonumber(string.sub(turn, 17)) > now then
+      if string.sub(turn, 1, 16) == me then begun = begun + 1 else free = false end
+    end
   end
+  -- Whoever has the turn asks again to read: the line is for others.
+  if begun == #locks then return true end
   local waiting = redis.call('ZRANGE', LINE, 0, -1)
   if free then
     for _, other in ipairs(waiting) do

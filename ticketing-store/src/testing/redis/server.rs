@@ -162,6 +162,24 @@ impl Server {
         replica
     }
 
+    /// Waits until `replica` has everything that is here.
+    ///
+    /// # Panics
+    /// When one of the two does not answer.
+    pub async fn in_step_with(&self, replica: &Self) {
+        let number = |info: &str, name: &str| -> Option<u64> {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+        };
+        loop {
+            let here = number(&self.info("replication").await, "master_repl_offset");
+            let there = number(&replica.info("replication").await, "slave_repl_offset");
+            if here.is_some() && here <= there {
+                return;
+            }
+            tokio::time::sleep(ASKED_EVERY).await;
+        }
+    }
+
     /// Makes a replica a server in its own right.
     ///
     /// # Panics
