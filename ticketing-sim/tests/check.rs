@@ -90,7 +90,7 @@ mod planted {
 
     #[test]
     fn a_bug_that_is_found_ends_with_3_and_tells_how_to_see_it_again() {
-        let output = check("--plant double-release --seeds 300 --json").output().unwrap();
+        let output = check("--plant owner-check-missing --seeds 300 --json").output().unwrap();
         assert_eq!(output.status.code(), Some(3));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let failure = &report["failures"][0];

@@ -20,7 +20,7 @@ use ticketing_core::{
 use ticketing_store::{
     OpenOptions, Role,
     redis::{RedisStore, open},
-    testing::redis::Namespace,
+    testing::redis::{Namespace, Server},
 };
 use tokio::{task::JoinSet, time::Instant};
 use uuid::Uuid;
@@ -99,8 +99,9 @@ async fn write(node: &RedisStore, n: u128) {
 
 #[tokio::test]
 async fn a_node_waits_until_the_turn_of_another_has_ended() {
-    let Some(place) = Namespace::create().await else { return };
-    let (one, other) = (node(&place), node(&place));
+    let Some(server) = Server::start(&[]).await else { return };
+    let node = || Arc::new(open(&server.url(""), OpenOptions::new(Role::Server)).unwrap());
+    let (one, other) = (node(), node());
     one.key_value().read_in_turn(&turn(1, &[1]), vec![]).await.unwrap();
     // Nobody else's matter.
     other.key_value().read_in_turn(&turn(2, &[2]), vec![]).await.unwrap();
@@ -108,6 +109,7 @@ async fn a_node_waits_until_the_turn_of_another_has_ended() {
         let other = Arc::clone(&other);
         tokio::spawn(async move { other.key_value().read_in_turn(&turn(3, &[1, 3]), vec![]).await.unwrap() })
     };
+    while server.ask::<u64>(&["ZCARD", "{ticketing}:line"]).await == 0 {}
     let nobody = tokio::time::timeout(Duration::from_millis(200), one.key_value().read_in_turn(&turn(4, &[3]), vec![]));
     assert!(nobody.await.is_err(), "who came later was let past, though its session is what the first waits for");
     assert!(!waiting.is_finished(), "it did not wait");
