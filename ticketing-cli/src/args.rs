@@ -46,7 +46,7 @@ pub struct Global {
     pub store: String,
     /// The waiting room's own store, if the server has one: redis://HOST [default: the same as --store]
     #[arg(long, global = true, value_name = "URL", env = "TICKETING__QUEUE__URL", hide_env_values = true)]
-    pub queue: Option<String>,
+    pub queue_url: Option<String>,
     /// Print JSON on stdout instead of tables
     #[arg(long, global = true)]
     pub json: bool,

@@ -33,7 +33,7 @@ pub struct Context {
 impl Context {
     /// The context that the command line names.
     pub fn new(global: Global) -> Self {
-        let queue_url = global.queue.filter(|url| *url != global.store);
+        let queue_url = global.queue_url.filter(|url| *url != global.store);
         Self { store_url: global.store, queue_url, output: Output::new(global.json) }
     }
 
@@ -161,7 +161,7 @@ impl Context {
     fn engine_with(&self, store: Arc<dyn Backend>, keys: Keys) -> Result<Ticketing, CliError> {
         let builder = Ticketing::builder(store, keys, Arc::new(NoGateway));
         let Some(url) = &self.queue_url else { return Ok(builder.build()) };
-        let rooms = RedisRooms::open(url, None).map_err(|error| CliError::Usage(format!("--queue: {error}")))?;
+        let rooms = RedisRooms::open(url, None).map_err(|error| CliError::Usage(format!("--queue-url: {error}")))?;
         Ok(builder.waiting_room(Arc::new(rooms)).build())
     }
 }

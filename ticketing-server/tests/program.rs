@@ -43,9 +43,9 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_store_that_is_none_is_named() {
     for (url, part) in [
-        ("nonsense", "://"),
+        ("nonsense", "`nonsense` has no `://`"),
         ("mysql://x", "mysql"),
-        ("redis://user:hunter2@nowhere/0", "not built into"),
+        ("redis://user:hunter2@127.0.0.1:1/0", "unavailable"),
         ("postgres://user:hunter2@127.0.0.1:1/db", "connect"),
         ("postgres://user:hunter2@127.0.0.1:1/db?sslmode=maybe", "sslmode"),
         ("sqlite:///nonexistent/folder/ticketing.db", "/nonexistent/folder/ticketing.db"),

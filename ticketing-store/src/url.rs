@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It is not of the form `scheme://…`.
+    /// It is not of the form `scheme://…`. Repeats it unless it may hold a password.
     #[error(
-        "a store URL looks like sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://, this one has no `://`"
+        "a store URL looks like sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://, {0} has no `://`"
     )]
-    NoScheme,
+    NoScheme(String),
     /// Nothing is known by this scheme.
     #[error(
         "`{0}://` is no kind of store: use sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory://"
@@ -53,7 +53,7 @@ impl std::str::FromStr for StoreUrl {
     type Err = UrlError;
 
     fn from_str(url: &str) -> Result<Self, UrlError> {
-        let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| UrlError::NoScheme(shown(url)))?;
         match scheme {
             "sqlite" if rest.is_empty() => Err(UrlError::NoPath),
             "sqlite" => match rest.chars().find(|c| matches!(c, '?' | '#')) {
@@ -67,6 +67,12 @@ impl std::str::FromStr for StoreUrl {
             unknown => Err(UrlError::UnknownScheme(unknown.chars().take(32).collect())),
         }
     }
+}
+
+/// A text that is no URL, as an error names it.
+fn shown(text: &str) -> String {
+    let is_harmless = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    if is_harmless && !text.is_empty() { format!("`{text}`") } else { "this one".to_owned() }
 }
 
 #[cfg(test)]
@@ -91,7 +97,8 @@ mod tests {
         check("sqlite:///var/lib/t.db", Ok(StoreUrl::Sqlite("/var/lib/t.db".into())));
         check("memory://", Ok(StoreUrl::Memory));
         check("", Err("no `://`"));
-        check("ticketing.db", Err("no `://`"));
+        check("ticketing.db", Err("`ticketing.db` has no `://`"));
+        check("shop:secret@db", Err("this one has no `://`"));
         check("sqlite://", Err("names no file"));
         check("sqlite://a.db?mode=ro", Err("`?`"));
         check("memory://x", Err("takes nothing"));

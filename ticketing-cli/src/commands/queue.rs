@@ -118,7 +118,7 @@ async fn stats(id: SessionId, context: &Context) -> Result<(), CliError> {
         let stats = context.engine_for_reading().await?.session_stats(id).await?;
         (view.room.waiting, view.room.active) = stats.map_or((0, 0), |stats| (stats.waiting, stats.active));
     } else if view.room.apart {
-        context.output.note("the waiting room is kept in a store of its own (--queue); this is its mirror");
+        context.output.note("the waiting room is kept in a store of its own (--queue-url); this is its mirror");
     }
     Ok(context.output.item(&QueueRow::from(view))?)
 }

@@ -76,6 +76,9 @@ pub struct Terms {
     pub max_length: Option<u32>,
     /// While nobody waits, whoever comes is admitted in that instant.
     pub at_once: bool,
+    /// Waits count from here at the earliest: whoever comes ahead of the sale waits for it to open, and that is no
+    /// part of their wait.
+    pub waits_from: Option<Timestamp>,
 }
 
 /// What came of an arrival.

@@ -287,7 +287,8 @@ impl Line {
         if admitted_at_once {
             self.room.frontier = number;
         }
-        self.push(Entry { user_id: arrival.user_id, issued_at: at, admitted_at_once, state: PlaceState::In });
+        let issued_at = terms.waits_from.map_or(at, |from| at.max(from));
+        self.push(Entry { user_id: arrival.user_id, issued_at, admitted_at_once, state: PlaceState::In });
         self.of_user.insert(arrival.user_id, number);
         let place = self.place(number).expect("it was just put there");
         Arrived::New { place, position: self.position(number) }

@@ -124,7 +124,12 @@ pub const METRICS: &[(Kind, &str, &str, &str)] = &[
         "",
         "Transactions that Postgres was asked for again: others were in the way, or a connection was lost before the commit.",
     ),
-    (Counter, "ticketing_store_clock_steps_total", "", "Times that the clock of Postgres was found to have been set."),
+    (
+        Counter,
+        "ticketing_store_clock_steps_total",
+        "",
+        "Times that the clock of Postgres or Redis was found to have been set.",
+    ),
 ];
 
 /// What `name` is and means.

@@ -250,6 +250,7 @@ impl Door<'_> {
             open: self.refusal.is_none(),
             max_length: self.policy.max_length,
             at_once: on_sale && self.policy.admits_at_once(),
+            waits_from: self.session.sales_open_at,
         }
     }
 

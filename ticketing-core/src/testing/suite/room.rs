@@ -29,7 +29,7 @@ pub struct RoomBench {
 }
 
 /// Whoever comes waits.
-const WAITS: Terms = Terms { open: true, max_length: None, at_once: false };
+const WAITS: Terms = Terms { open: true, max_length: None, at_once: false, waits_from: None };
 
 fn session(n: u32) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(0x5e_0000 + u128::from(n)))
@@ -421,7 +421,8 @@ pub async fn it_does_what_the_reference_does(b: RoomBench) {
                         .map(|n| Arrival { user_id: buyer(*n), over: numbers.get(n).copied().filter(|_| over) });
                     let arrivals: Vec<_> = arrivals.collect();
                     let max_length = [None, Some(12)][random.usize(..2)];
-                    let terms = Terms { open: random.u32(..8) > 0, max_length, at_once: random.u32(..4) == 0 };
+                    let open = random.u32(..8) > 0;
+                    let terms = Terms { open, max_length, at_once: random.u32(..4) == 0, waits_from: None };
                     let mut replies = Vec::new();
                     for store in both {
                         replies.push(store.append(id, Mark::default(), arrivals.clone(), terms).await.unwrap());

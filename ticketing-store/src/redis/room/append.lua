@@ -1,11 +1,12 @@
 -- Gives places in order of arrival. ARGV: 4 open, 5 most places or nothing, 6 at once, 7 arrivals of 24 bytes: who,
--- and which place of theirs is over.
+-- and which place of theirs is over; 8 from when on waits count at the earliest, or nothing.
 local room = read()
 if lost(room) then
     return lost_reply(room)
 end
 local open, most, at_once = ARGV[4] == '1', tonumber(ARGV[5]), ARGV[6] == '1'
 local waits, lets_in = waiting(room), active(room)
+local issued = math.max(now, tonumber(ARGV[8]) or 0)
 local found = {}
 for at = 1, #ARGV[7], 24 do
     local who, over = string.sub(ARGV[7], at, at + 15), struct.unpack('>I8', ARGV[7], at + 16)
@@ -36,8 +37,8 @@ for at = 1, #ARGV[7], 24 do
                 position = waits
             end
             redis.call('ZADD', line, text(number), who)
-            put_place(number, now, enters and 1 or 0)
-            found[#found + 1] = struct.pack('>BI8I8BI8', 1, number, now, enters and 1 or 0, position)
+            put_place(number, issued, enters and 1 or 0)
+            found[#found + 1] = struct.pack('>BI8I8BI8', 1, number, issued, enters and 1 or 0, position)
         end
     end
 end

@@ -180,6 +180,10 @@ impl WaitingRoom for RedisRooms {
             visitor(&mut packed, &Visitor { user_id: *user_id, number: over.unwrap_or(0) });
         }
         call.arg(&packed);
+        match terms.waits_from {
+            Some(from) => call.number(from.micros().unsigned_abs()),
+            None => call.arg(b""),
+        };
         Box::pin(self.ask("joining a waiting room", session_id, call, move |answer, _| {
             let users = arrivals.iter().map(|arrival| arrival.user_id);
             Ok(codec::arrived(session_id, &answer.bytes()?, users))
