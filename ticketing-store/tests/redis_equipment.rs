@@ -68,6 +68,7 @@ async fn two_tests_have_two_prefixes() {
 const VICTIM: &str = "TICKETING_TEST_REDIS_VICTIM";
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the copy of this test says where its server is")]
 async fn a_server_does_not_outlive_the_process_that_started_it() {
     if std::env::var_os(VICTIM).is_some() {
         let server = Server::start(&[]).await.expect("the test that started this one has found Redis");

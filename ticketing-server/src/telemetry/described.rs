@@ -130,6 +130,18 @@ pub const METRICS: &[(Kind, &str, &str, &str)] = &[
         "",
         "Times that the clock of Postgres or Redis was found to have been set.",
     ),
+    (
+        Counter,
+        "ticketing_store_halts_total",
+        "",
+        "Times that a node found the Redis ledger to have lost something, or to be written in part; writes are refused from then on.",
+    ),
+    (
+        Counter,
+        "ticketing_store_turns_missed_total",
+        "",
+        "Batches that waited for their turn on Redis for three seconds, and were written without one.",
+    ),
 ];
 
 /// What `name` is and means.

@@ -29,13 +29,16 @@ const TRIES_MAX: u32 = 6;
 /// Pause before somebody else's beginning is looked at.
 const BEGUN_WITHIN: Duration = Duration::from_millis(20);
 
+/// A place as it was seen, and the room that it was seen in.
+type Look = (Arc<Reply<()>>, Seen);
+
 /// The waiting rooms of one engine, where they are kept apart from its ledger.
 #[derive(Debug)]
 pub(super) struct Rooms {
     store: Arc<dyn WaitingRoom>,
     known: KnownRooms,
     joins: Arc<Gather<UserId, Result<Welcome, QueueRefusal>>>,
-    looks: Arc<Gather<Visitor, (Arc<Reply<()>>, Seen)>>,
+    looks: Arc<Gather<Visitor, Look>>,
 }
 
 impl Rooms {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Rooms, gather::Serve, widened};
+use super::{Failure, Look, Rooms, gather::Serve, widened};
 use crate::{
     audit::{Actor, Caller},
     clock::Timestamp,
@@ -14,7 +14,7 @@ use crate::{
     payment::PaymentLink,
     session::{SaleStatus, Session},
     waiting_room::{
-        Arrival, Arrived, GivenUp, Place, PlaceState, QueuePolicy, Reply, Room, Seen, Standing, Terms, Visitor,
+        Arrival, Arrived, GivenUp, Place, PlaceState, QueuePolicy, Reply, Room, Standing, Terms, Visitor,
         token::PlaceClaim,
     },
 };
@@ -104,12 +104,8 @@ impl Ticketing {
     }
 
     /// Where the place of `claim` stands: the room, and the place in it.
-    pub(super) async fn look_apart(
-        &self,
-        rooms: &Rooms,
-        claim: &PlaceClaim,
-    ) -> Result<(Arc<Reply<()>>, Seen), Failure> {
-        let serve = || -> Serve<Visitor, (Arc<Reply<()>>, Seen)> {
+    pub(super) async fn look_apart(&self, rooms: &Rooms, claim: &PlaceClaim) -> Result<Look, Failure> {
+        let serve = || -> Serve<Visitor, Look> {
             let engine = self.clone();
             Arc::new(move |session_id, visitors| {
                 let engine = engine.clone();
@@ -120,11 +116,7 @@ impl Ticketing {
         rooms.looks.ask(&*self.inner.spawn, claim.session_id, visitor, serve).await
     }
 
-    async fn look_at(
-        &self,
-        session_id: SessionId,
-        visitors: Vec<Visitor>,
-    ) -> Result<Vec<(Arc<Reply<()>>, Seen)>, Failure> {
+    async fn look_at(&self, session_id: SessionId, visitors: Vec<Visitor>) -> Result<Vec<Look>, Failure> {
         let Some(rooms) = &self.inner.apart else { return Ok(Vec::new()) };
         rooms.known.note_life(session_id);
         let looked =

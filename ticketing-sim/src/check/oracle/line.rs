@@ -79,11 +79,11 @@ fn waits_ahead(ops: &[&Op], number: u64, at: At, admitted: u32, found: &mut Vec<
                 // Its place is the last one it was given before.
                 let given =
                     ops.iter().filter(|other| other.who == op.who && other.answered.is_some_and(|at| at <= op.asked));
-                let last = given.filter_map(|other| match other.answer {
+                let mut places = given.filter_map(|other| match other.answer {
                     Answer::Placed { number, .. } => Some(number),
                     _ => None,
                 });
-                let Some(place) = last.last() else { continue };
+                let Some(place) = places.next_back() else { continue };
                 (op.asked > at, place, user)
             }
             _ => continue,
