@@ -167,7 +167,7 @@ commands! {
     /// Uses a ticket.
     RedeemTicket(Redeemed, RedeemRefusal);
     /// Keeps a callback of an unknown payment.
-    KeepCallback((), Never);
+    KeepCallback(bool, Never);
     /// Takes a message for delivery; `None`: somebody else has it.
     LeaseOutbox(Option<OutboxMessage>, Never);
     /// Reports a delivery; tells the payment's status behind it.

@@ -61,10 +61,10 @@ pub(super) fn settle(context: &mut Context<'_>, command: &SettlePayment) -> Verd
     Ok(settlement)
 }
 
-/// Keeps a callback that names no payment of ours.
-pub(super) fn keep(context: &mut Context<'_>, command: &KeepCallback) -> Verdict<(), Never> {
+/// Keeps a callback that names no payment of ours, once; tells whether that was new.
+pub(super) fn keep(context: &mut Context<'_>, command: &KeepCallback) -> Verdict<bool, Never> {
     if context.snapshot.callbacks.get(&command.callback_id)?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     let report = command.report.clone();
     let callback = Callback { id: command.callback_id, report, payment_id: None, received_at: context.now };
@@ -72,7 +72,7 @@ pub(super) fn keep(context: &mut Context<'_>, command: &KeepCallback) -> Verdict
     let (caller, action) = (command.caller, Action::CallbackKept);
     context.audit_stream(StreamId::Callbacks, caller, action, callback.id, meta.to_string())?;
     context.snapshot.callbacks.put(callback);
-    Ok(())
+    Ok(true)
 }
 
 fn load(context: &Context<'_>, command: &SettlePayment) -> Result<Option<Purchase>, Missing> {

@@ -115,8 +115,8 @@ impl Ticketing {
         let known = self.queries().payment_by_gateway(report.pg_payment_id.clone()).await?;
         let Some(payment) = known else {
             let callback_id = callback_id(&report);
-            self.ask(KeepCallback { caller, report, callback_id }).await?;
-            metrics::counter!("ticketing_callback_unmatched_total").increment(1);
+            let is_new = self.ask(KeepCallback { caller, report, callback_id }).await?;
+            metrics::counter!("ticketing_callback_unmatched_total").increment(u64::from(is_new));
             return Ok(CallbackOutcome::Unmatched);
         };
         let settlement = self.settle(caller, payment.link(), report).await?;

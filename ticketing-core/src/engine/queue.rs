@@ -104,17 +104,21 @@ impl Ticketing {
         }
         let now = self.queries().now().await?;
         let policy = &view.session.queue;
+        let place = self.queries().place(claim.session_id, claim.number).await?;
+        let state = place.filter(|place| place.user_id == user_id).map(|place| place.state);
+        // Before its time is asked about: an abandoned place at the front counts as ended from the next tick on.
+        if state == Some(PlaceState::Left) {
+            return refused(QueueStatusRefusal::UnknownToken);
+        }
         let standing = view.room.standing(policy, claim.number, claim.issued_at, claim.admitted_at_once, now);
         if standing == Standing::Expired {
             return refused(QueueStatusRefusal::Expired);
         }
-        let place = self.queries().place(claim.session_id, claim.number).await?;
-        match place.filter(|place| place.user_id == user_id).map(|place| place.state) {
+        match state {
             Some(PlaceState::In | PlaceState::Bought) => {}
-            Some(PlaceState::Left) => return refused(QueueStatusRefusal::UnknownToken),
             None if view.room.is_believed(&claim) => {}
             // Or lost with the store that gave it.
-            Some(PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
+            Some(PlaceState::Left | PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
         }
         let stock = view.session.stock;
         let sold_out = stock.available + stock.held <= 0;

@@ -58,10 +58,17 @@ impl Ticketing {
         let refused = |refusal: QueueRefusal| Ok(vec![Err(refusal); users.len()]);
         let Some(rooms) = &self.inner.apart else { return refused(QueueRefusal::KeptApart) };
         let session = self.session(session_id).await?.filter(|view| view.event_status == EventStatus::Published);
-        let Some(view) = session else { return refused(QueueRefusal::SessionNotFound) };
-        let session = &view.session;
+        let Some(mut view) = session else { return refused(QueueRefusal::SessionNotFound) };
         let now = self.queries().now().await?;
-        let refusal = no_new_places(session, now);
+        let mut refusal = no_new_places(&view.session, now);
+        if refusal == Some(QueueRefusal::SoldOut) {
+            // What is shown may be a second old, and nobody is sent away for stock that is back since.
+            let latest = self.queries().session(session_id).await?;
+            let Some(latest) = latest else { return refused(QueueRefusal::SessionNotFound) };
+            refusal = no_new_places(&latest.session, now);
+            view = Arc::new(latest);
+        }
+        let session = &view.session;
         let door = Door { session, refusal, policy: Arc::new(session.queue.clone()), now };
         rooms.known.note_life(session_id);
 
@@ -138,17 +145,19 @@ impl Ticketing {
         };
         let (reply, seen) = self.look_apart(rooms, claim).await.map_err(widened)?;
         let policy = &view.session.queue;
+        if seen.state == Some(PlaceState::Left) {
+            return refused(QueueStatusRefusal::UnknownToken);
+        }
         let standing = told(&reply, policy, claim);
         if standing == Standing::Expired {
             return refused(QueueStatusRefusal::Expired);
         }
         match seen.state {
             Some(PlaceState::In | PlaceState::Bought) => {}
-            Some(PlaceState::Left) => return refused(QueueStatusRefusal::UnknownToken),
             // Whoever was let in before the room was lost has only the mirror's word for it.
             None if claim.epoch != reply.room.epoch => {}
             // Lost with the store that gave it.
-            Some(PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
+            Some(PlaceState::Left | PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
         }
         let sold_out = !view.session.is_in_stock();
         Ok(self.status(claim, standing, seen.position, policy, sold_out, true, reply.at))
