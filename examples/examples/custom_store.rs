@@ -11,8 +11,7 @@ use std::{
     error::Error,
     fmt,
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    ops::Bound,
+    io::{self, Read, Write},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -55,12 +54,13 @@ struct State {
     pairs: BTreeMap<Vec<u8>, Vec<u8>>,
     batches: BTreeSet<BatchId>,
     revision: u64,
+    write_failed: bool,
 }
 
 impl Journal {
     /// Reads the journal at `path`, or begins one. What a crash left unfinished at its end is cut off.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let (mut pairs, mut batches, mut revision, mut whole) = (BTreeMap::new(), BTreeSet::new(), 0, 0);
@@ -72,8 +72,7 @@ impl Journal {
             whole = bytes.len() - rest.len();
         }
         file.set_len(whole as u64)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Self { clock, state: Mutex::new(State { file, pairs, batches, revision }) })
+        Ok(Self { clock, state: Mutex::new(State { file, pairs, batches, revision, write_failed: false }) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,8 +92,9 @@ impl KeyValue for Journal {
     }
 
     fn outcome(&self, batch: BatchId) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
-        let known = self.state().batches.contains(&batch);
-        Box::pin(ready(Ok(if known { BatchOutcome::Committed } else { BatchOutcome::NotCommitted })))
+        let (state, committed) = (self.state(), Ok(BatchOutcome::Committed));
+        let lost = || state.is_whole().map(|()| BatchOutcome::NotCommitted);
+        Box::pin(ready(if state.batches.contains(&batch) { committed } else { lost() }))
     }
 
     fn durability(&self) -> Durability {
@@ -124,22 +124,25 @@ impl State {
             return Vec::new();
         }
         let pair = |(key, value): (&Vec<u8>, &Vec<u8>)| Pair { key: key.clone(), value: value.clone() };
-        let range = self.pairs.range::<Vec<u8>, _>((Bound::Included(&span.from), Bound::Excluded(&span.to)));
+        let range = self.pairs.range(span.from.clone()..span.to.clone());
         match span.direction {
             Direction::Ascending => range.take(span.limit).map(pair).collect(),
             Direction::Descending => range.rev().take(span.limit).map(pair).collect(),
         }
     }
 
+    fn is_whole(&self) -> Result<(), StoreError> {
+        let failed = || StoreError::unavailable("a write failed", io::Error::other("open the journal again"));
+        (!self.write_failed).then_some(()).ok_or_else(failed)
+    }
+
     fn apply(&mut self, change: Change) -> Result<Applied, StoreError> {
-        if let Some(broken) =
-            change.guards.into_iter().find(|guard| self.pairs.get(&guard.key) != guard.expected.as_ref())
-        {
-            return Ok(Applied::Refused { key: broken.key });
+        self.is_whole()?;
+        if let Some(guard) = change.guards.iter().find(|guard| self.pairs.get(&guard.key) != guard.expected.as_ref()) {
+            return Ok(Applied::Refused { key: guard.key.clone() });
         }
-        let entry = entry(change.batch, &change.puts);
-        let written = self.file.write_all(&entry).and_then(|()| self.file.sync_data());
-        // Whether it is on disk nobody knows: a real store would read its end again before it answers.
+        let written = self.file.write_all(&entry(change.batch, &change.puts)).and_then(|()| self.file.sync_data());
+        self.write_failed = written.is_err();
         written.map_err(|error| StoreError::OutcomeUnknown { detail: format!("the journal: {error}") })?;
         write_all(&mut self.pairs, change.puts);
         self.batches.extend(change.batch);
@@ -165,9 +168,7 @@ fn entry(batch: Option<BatchId>, puts: &[Put]) -> Vec<u8> {
         body.push(u8::from(put.value.is_some()));
         push(&mut body, put.value.as_deref().unwrap_or_default());
     }
-    let mut entry = Vec::with_capacity(body.len() + 4);
-    push(&mut entry, &body);
-    entry
+    [&(body.len() as u32).to_be_bytes()[..], &body].concat()
 }
 
 fn push(bytes: &mut Vec<u8>, part: &[u8]) {
@@ -181,8 +182,7 @@ fn read_entry(rest: &mut &[u8]) -> Option<(Option<BatchId>, Vec<Put>)> {
     let batch = Uuid::from_slice(body.split_off(..16)?).ok()?;
     let mut puts = Vec::new();
     while let Some(key) = part(&mut body) {
-        let is_there = body.split_off_first()? == &1;
-        let value = part(&mut body)?.to_vec();
+        let (is_there, value) = (body.split_off_first()? == &1, part(&mut body)?.to_vec());
         puts.push(Put { key: key.to_vec(), value: is_there.then_some(value) });
     }
     Some(((!batch.is_nil()).then(|| BatchId::from_uuid(batch)), puts))

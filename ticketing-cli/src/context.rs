@@ -42,6 +42,11 @@ impl Context {
         &self.store_url
     }
 
+    /// The waiting rooms' own store, if they have one.
+    pub fn queue_url(&self) -> Option<&str> {
+        self.queue_url.as_deref()
+    }
+
     /// Whether waiting rooms are kept in a store of their own.
     pub fn has_waiting_room(&self) -> bool {
         self.queue_url.is_some()

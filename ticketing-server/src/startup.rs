@@ -220,7 +220,7 @@ async fn open(url: &str) -> Result<Arc<dyn Backend>, StartupError> {
 /// Limits, shared between nodes where there is a place for that.
 fn limits(config: &Config) -> Result<Limits, StartupError> {
     let limits = Limits::new(&config.limits);
-    let Some(url) = config.waiting_room_url() else { return Ok(limits) };
+    let Some(url) = config.limits_url() else { return Ok(limits) };
     let shared = RedisLimits::open(url);
     let shared = shared.map_err(|error| ConfigError::invalid("queue.url", &format!("(--queue) {error}")))?;
     Ok(limits.shared_in(shared))

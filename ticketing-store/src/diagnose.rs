@@ -40,10 +40,23 @@ pub async fn diagnose(url: &str) -> Result<Vec<Finding>, UrlError> {
     Ok(match url.parse()? {
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(path) => crate::sqlite::diagnose::look_at(&path),
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite(_) => return Err(UrlError::NotBuiltIn("sqlite".to_owned())),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => crate::postgres::diagnose::look_at(&url).await,
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => return Err(UrlError::NotBuiltIn("postgres".to_owned())),
         #[cfg(feature = "redis")]
         StoreUrl::Redis(url) => crate::redis::diagnose::look_at(&url).await,
-        _ => vec![Finding::new("durability", Level::Warn, "nothing outlives the process")],
+        #[cfg(not(feature = "redis"))]
+        StoreUrl::Redis(_) => return Err(UrlError::NotBuiltIn("redis".to_owned())),
+        StoreUrl::Memory => vec![Finding::new("durability", Level::Warn, "nothing outlives the process")],
     })
+}
+
+/// Looks at the settings of the Redis at `url`, which keeps waiting rooms in a store of their own. What cannot be
+/// looked at is a finding.
+#[cfg(feature = "redis")]
+pub async fn diagnose_rooms(url: &str) -> Vec<Finding> {
+    crate::redis::diagnose::look_at_rooms(url).await
 }

@@ -53,6 +53,8 @@ use ticketing_core::{
     store::{Backend, StoreError},
 };
 
+#[cfg(feature = "redis")]
+pub use self::diagnose::diagnose_rooms;
 use self::url::StoreUrl;
 pub use self::{
     backup::{BackedUp, BackupError, backup},
@@ -156,7 +158,9 @@ pub async fn resume(url: &str) -> Result<Result<bool, StoreError>, OpenError> {
     match url.parse()? {
         #[cfg(feature = "redis")]
         StoreUrl::Redis(url) => redis::resume(&url, OpenOptions::new(Role::Tool)).await,
-        _ => Ok(Ok(false)),
+        #[cfg(not(feature = "redis"))]
+        StoreUrl::Redis(_) => Err(UrlError::NotBuiltIn("redis".to_owned()).into()),
+        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) | StoreUrl::Memory => Ok(Ok(false)),
     }
 }
 

@@ -5,8 +5,16 @@ mod authority;
 use std::net::TcpListener;
 
 use authority::Authority;
-use ticketing_core::store::{Backend, StoreError};
-use ticketing_store::{OpenOptions, Role, open, testing::redis::Server};
+use futures_util::future::join_all;
+use ticketing_core::{
+    store::{Backend, StoreError},
+    waiting_room::WaitingRoom,
+};
+use ticketing_store::{
+    OpenOptions, Role, open,
+    redis::{RedisLimits, RedisRooms, Share},
+    testing::redis::Server,
+};
 use tokio::time::{Duration, Instant};
 
 /// A little more than two servers may take to be connected to.
@@ -33,6 +41,71 @@ async fn a_server_that_is_not_there_is_told_soon() {
     // It takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     unavailable(&format!("redis://:hunter2@{}", silent.local_addr().unwrap()), "timed out").await;
+}
+
+/// Waits until `ask` is answered, and no longer than it takes to pass by a host or two.
+async fn soon(what: &str, ask: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !ask().await {
+        assert!(begun.elapsed() < SOON, "{what} do not come back");
+    }
+}
+
+/// Whoever gives up waiting does so sooner than a silent host is passed by.
+async fn rooms_and_limits_come_back(rooms: &RedisRooms, limits: &RedisLimits) {
+    let share = [Share { name: "wide", most: 1_000_000, per: Duration::from_secs(1) }];
+    soon("rooms", async || rooms.now().await.is_ok()).await;
+    let quickly = Duration::from_millis(100);
+    soon("limits", async || {
+        tokio::time::timeout(quickly, limits.take("alice", &share)).await.is_ok_and(|taken| taken.is_ok())
+    })
+    .await;
+}
+
+fn rooms_and_limits(url: &str) -> (RedisRooms, RedisLimits) {
+    (RedisRooms::open(url, None).unwrap(), RedisLimits::open(url).unwrap())
+}
+
+#[tokio::test]
+async fn a_host_that_takes_connections_and_says_nothing_is_passed_by() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{},{}", silent.local_addr().unwrap(), server.address());
+    available(&url).await;
+    let (rooms, limits) = rooms_and_limits(&url);
+    rooms_and_limits_come_back(&rooms, &limits).await;
+}
+
+#[tokio::test]
+async fn a_primary_that_falls_silent_is_left_for_its_successor() {
+    let Some(primary) = Server::start(&[]).await else { return };
+    let replica = primary.replica(primary.address()).await;
+    let (rooms, limits) = rooms_and_limits(&format!("redis://{},{}", primary.address(), replica.address()));
+    rooms_and_limits_come_back(&rooms, &limits).await;
+    // Its kernel goes on saying that everything was received.
+    primary.freeze().await;
+    replica.promote().await;
+    rooms_and_limits_come_back(&rooms, &limits).await;
+    primary.thaw().await;
+}
+
+#[tokio::test]
+async fn a_crowd_before_a_silent_server_is_told_as_soon_as_one() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = open(&format!("redis://{}", silent.local_addr().unwrap()), OpenOptions::new(Role::Server)).unwrap();
+    let begun = Instant::now();
+    let answers = join_all((0..100).map(|_| store.version())).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable { .. }))), "{answers:?}");
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_sentinel_that_names_the_wrong_server_is_not_the_last_one_asked() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let behind_the_times = Server::sentinel("shop 127.0.0.1 1 1").await.expect("there is a Redis");
+    let right = Server::sentinel(&format!("shop 127.0.0.1 {} 1", server.address().port())).await;
+    let right = right.expect("there is a Redis");
+    available(&format!("redis://{},{}?sentinel=shop", behind_the_times.address(), right.address())).await;
 }
 
 #[tokio::test]

@@ -130,6 +130,20 @@ async fn a_turn_that_is_given_up_lets_the_next_one_begin() {
 }
 
 #[tokio::test]
+async fn a_turn_in_which_nothing_could_be_written_lets_the_next_one_begin() {
+    let Some(place) = Namespace::create().await else { return };
+    let (one, other) = (node(&place), node(&place));
+    one.key_value().read_in_turn(&turn(1, &[1]), vec![]).await.unwrap();
+    let guards = vec![Guard { key: lock(1), expected: Some(b"somebody else's".to_vec()) }];
+    let refused = Change { batch: Some(batch(1)), stamp: None, guards, puts: vec![] };
+    assert_eq!(one.key_value().apply(refused).await.unwrap(), Applied::Refused { key: lock(1) });
+    one.key_value().end_turn(batch(1));
+    let begun = Instant::now();
+    other.key_value().read_in_turn(&turn(2, &[1]), vec![]).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_node_that_is_gone_keeps_nobody_waiting_for_long() {
     let Some(place) = Namespace::create().await else { return };
     let (gone, other) = (node(&place), node(&place));
@@ -159,6 +173,23 @@ async fn whoever_writes_out_of_turn_is_told_by_the_guards() {
     let in_turn = Change { batch: Some(batch(1)), stamp: None, guards: guards(), puts: puts(1) };
     assert_eq!(one.key_value().apply(in_turn).await.unwrap(), Applied::Refused { key: lock(1) });
     assert!(one.lanes() > 0);
+}
+
+#[tokio::test]
+async fn a_race_on_a_new_stream_is_told_by_its_lock() {
+    let Some(place) = Namespace::create().await else { return };
+    let (one, other) = (node(&place), node(&place));
+    // The first record of its audit log, which is in the way as well.
+    let record = [&[0x1d, 0][..], &lock(1)[2..], &[0; 8]].concat();
+    let change = |n: u128| {
+        let keys = || [lock(1), record.clone()].into_iter();
+        let guards = keys().map(|key| Guard { key, expected: None }).collect();
+        let puts = keys().map(|key| Put { key, value: Some(vec![1]) }).collect();
+        Change { batch: Some(batch(n)), stamp: None, guards, puts }
+    };
+    one.key_value().read_in_turn(&turn(1, &[1]), vec![]).await.unwrap();
+    assert_eq!(other.key_value().apply(change(2)).await.unwrap(), Applied::Yes);
+    assert_eq!(one.key_value().apply(change(1)).await.unwrap(), Applied::Refused { key: lock(1) });
 }
 
 fn stream_bytes(stream: StreamId) -> Vec<u8> {

@@ -3,12 +3,12 @@
 use ticketing_core::{
     ids::BatchId,
     store::{
-        BatchOutcome, Durability, Schema, StoreError,
+        BatchOutcome, Durability, Schema, Store, StoreError,
         kv::{Applied, Change, Direction, Guard, KeyValue, Lookup, Put, Span, View},
     },
 };
 use ticketing_store::{
-    Level, OpenOptions, Role, diagnose,
+    Level, OpenOptions, Role, diagnose, diagnose_rooms,
     redis::{RedisKv, RedisStore, open},
     resume,
     testing::redis::{Namespace, Server},
@@ -118,6 +118,37 @@ async fn of_a_large_change_that_is_refused_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn of_many_pointers_the_first_ones_are_followed_from_either_end() {
+    let Some(place) = Namespace::create().await else { return };
+    let store = node(place.url());
+    let kv = store.key_value();
+    // A user's orders: their ids begin with the time.
+    let pointer = |n: u32| [&[0x4e; 17][..], &n.to_be_bytes(), &[7; 12]].concat();
+    for some in [0..300, 300..600] {
+        kv.apply(adds(some.clone().map(alone))).await.unwrap();
+        // Not quite in order, as nodes put them there.
+        let puts = some.map(|n| n ^ 1).map(|n| Put { key: pointer(n), value: Some(alone(n)) }).collect();
+        kv.apply(Change { batch: None, stamp: None, guards: vec![], puts }).await.unwrap();
+    }
+    let follow = async |from: Vec<u8>, to: Vec<u8>, direction, limit| -> Vec<Vec<u8>> {
+        let span = Span { from, to, direction, limit };
+        let found = read(kv, vec![Lookup::Follow(span)]).await.found;
+        found[0].iter().map(|pair| pair.key.clone()).collect()
+    };
+    let expected = |numbers: &mut dyn Iterator<Item = u32>| numbers.map(alone).collect::<Vec<_>>();
+    let shelf = || (vec![0x4e; 17], [&[0x4e; 16][..], &[0x4e + 1]].concat());
+    for limit in [1, 5, 200, 599, 600, usize::MAX] {
+        let most = u32::try_from(limit).unwrap_or(u32::MAX).min(600);
+        let ((from, to), (again, end)) = (shelf(), shelf());
+        assert_eq!(follow(from, to, Direction::Ascending, limit).await, expected(&mut (0..most)));
+        assert_eq!(follow(again, end, Direction::Descending, limit).await, expected(&mut (0..600).rev().take(limit)));
+    }
+    let behind = [pointer(400), vec![0]].concat();
+    assert_eq!(follow(behind, shelf().1, Direction::Ascending, 3).await, expected(&mut (401..404)));
+    assert_eq!(follow(shelf().0, pointer(400), Direction::Descending, 3).await, expected(&mut (397..400).rev()));
+}
+
+#[tokio::test]
 async fn a_span_that_leaves_its_shelf_is_refused() {
     let Some(place) = Namespace::create().await else { return };
     let store = node(place.url());
@@ -137,7 +168,11 @@ async fn a_change_written_in_part_halts_the_ledger_until_it_is_resumed() {
     // Somebody put something else where a shelf is to be.
     let shelf = [b"{shop}=".to_vec(), vec![0x16; 17]].concat();
     server.ask::<()>(&["SET", std::str::from_utf8(&shelf).unwrap(), "of somebody else"]).await;
-    unavailable(kv.apply(adds([alone(2), on_a_shelf(1)])).await, "WRONGTYPE");
+    let half = kv.apply(Change { batch: Some(batch(1)), ..adds([alone(2), on_a_shelf(1)]) }).await;
+    let Err(StoreError::OutcomeUnknown { detail }) = half else { panic!("half of it is there: {half:?}") };
+    assert!(detail.contains("WRONGTYPE"), "{detail}");
+    assert!(is_there(kv, alone(2)).await);
+    unavailable(kv.outcome(batch(1)).await, "written in part");
     unavailable(kv.apply(adds([alone(3)])).await, "written in part");
     let another = node(&server.url("prefix=shop"));
     unavailable(another.key_value().apply(adds([alone(3)])).await, "written in part");
@@ -155,16 +190,23 @@ async fn a_flushed_ledger_takes_no_writes_before_somebody_looked_at_it() {
         store.key_value().apply(adds([alone(n)])).await.unwrap();
     }
     server.flush().await;
+    unavailable(store.key_value().outcome(batch(1)).await, "the ledger is gone, with all of its 6 changes");
     unavailable(store.key_value().apply(adds([alone(6)])).await, "the ledger is gone, with all of its 6 changes");
     // A node that knows nothing of it is told.
     let another = node(&url);
     unavailable(another.migrate().await, "the ledger is gone");
+    for node in [&store, &another] {
+        read(node.key_value(), vec![]).await;
+        let why = node.refuses_writes().expect("it takes none");
+        assert!(why.starts_with("the ledger is gone"), "{why}");
+    }
     let told = diagnose(&url).await.unwrap();
     let told = told.iter().find(|finding| finding.check == "ledger").expect("it is told to an operator");
     assert_eq!(told.level, Level::Fail);
     resume(&url).await.unwrap().unwrap();
     another.migrate().await.unwrap();
     assert_eq!(store.key_value().apply(adds([alone(1)])).await.unwrap(), Applied::Yes);
+    assert_eq!(store.refuses_writes(), None);
 }
 
 #[tokio::test]
@@ -174,18 +216,82 @@ async fn a_ledger_that_lost_its_last_changes_takes_no_writes_before_somebody_loo
     let url = format!("redis://{},{}", server.address(), replica.address());
     let store = node(&url);
     let kv = store.key_value();
-    kv.apply(adds([alone(1)])).await.unwrap();
+    kv.apply(Change { batch: Some(batch(1)), ..adds([alone(1)]) }).await.unwrap();
     server.in_step_with(&replica).await;
     replica.ask::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     for n in 2..=4 {
-        kv.apply(adds([alone(n)])).await.unwrap();
+        kv.apply(Change { batch: Some(batch(n.into())), ..adds([alone(n)]) }).await.unwrap();
     }
     server.kill().await;
     // What is found first is a connection that is gone.
     while kv.read(vec![]).await.is_err() {}
     unavailable(kv.apply(adds([alone(5)])).await, "lost 3 of 4 changes");
+    // It stands on the server that is gone, and may be there again.
+    unavailable(kv.outcome(batch(4)).await, "lost 3 of 4 changes");
+    assert_eq!(kv.outcome(batch(1)).await.unwrap(), BatchOutcome::Committed);
     resume(&url).await.unwrap().unwrap();
+    assert_eq!(kv.outcome(batch(4)).await.unwrap(), BatchOutcome::NotCommitted);
     assert_eq!(kv.apply(adds([alone(5)])).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn a_loss_that_others_have_written_past_is_noticed_by_whoever_saw_it() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let replica = server.replica(server.address()).await;
+    let url = format!("redis://{},{}", server.address(), replica.address());
+    let (here, there) = (node(&url), node(&url));
+    here.key_value().apply(adds([alone(1)])).await.unwrap();
+    read(there.key_value(), vec![]).await;
+    server.in_step_with(&replica).await;
+    replica.promote().await;
+    for n in 2..=3 {
+        here.key_value().apply(adds([alone(n)])).await.unwrap();
+    }
+    server.kill().await;
+    while there.key_value().read(vec![]).await.is_err() {}
+    for n in 12..=15 {
+        assert_eq!(there.key_value().apply(adds([alone(n)])).await.unwrap(), Applied::Yes, "it has seen no loss");
+    }
+    while here.key_value().read(vec![]).await.is_err() {}
+    let told = "other changes than nodes had seen, number 3 for one";
+    unavailable(here.key_value().apply(adds([alone(4)])).await, told);
+    unavailable(there.key_value().apply(adds([alone(16)])).await, told);
+    resume(&url).await.unwrap().unwrap();
+    for store in [&here, &there] {
+        let n = read(store.key_value(), vec![]).await.revision;
+        let key = alone(100 + u32::try_from(n).unwrap());
+        assert_eq!(store.key_value().apply(adds([key])).await.unwrap(), Applied::Yes);
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_whose_changes_had_no_tags_goes_on() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let store = node(&server.url(""));
+    for n in 1..=3 {
+        store.key_value().apply(adds([alone(n)])).await.unwrap();
+    }
+    server.ask::<()>(&["HDEL", "{ticketing}:meta", "tag"]).await;
+    server.ask::<()>(&["DEL", "{ticketing}:tags"]).await;
+    let another = node(&server.url(""));
+    for n in 4..=6 {
+        assert_eq!(another.key_value().apply(adds([alone(n)])).await.unwrap(), Applied::Yes);
+        assert_eq!(store.key_value().apply(adds([alone(10 + n)])).await.unwrap(), Applied::Yes);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_makes_nobody_forget_what_was_just_committed() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let store = node(&server.url(""));
+    let kv = store.key_value();
+    assert_eq!(kv.apply(Change { batch: Some(batch(1)), ..adds([alone(1)]) }).await.unwrap(), Applied::Yes);
+    // As if it had been given long ago.
+    let name = format!("{}\u{1}1", "\0".repeat(15));
+    server.ask::<()>(&["ZADD", "{ticketing}:names", "XX", "1", &name]).await;
+    assert_eq!(server.ask::<Option<String>>(&["ZSCORE", "{ticketing}:names", &name]).await.as_deref(), Some("1"));
+    assert_eq!(kv.apply(Change { batch: Some(batch(2)), ..adds([alone(2)]) }).await.unwrap(), Applied::Yes);
+    assert_eq!(kv.outcome(batch(1)).await.unwrap(), BatchOutcome::Committed);
 }
 
 #[tokio::test]
@@ -241,6 +347,17 @@ async fn what_survives_is_what_the_server_s_log_gives() {
         let sound = findings.iter().filter(|finding| finding.check == "durability").all(|one| one.level == Level::Ok);
         assert_eq!(sound, expected == Durability::Disk, "{findings:?}");
     }
+}
+
+#[tokio::test]
+async fn a_queue_whose_lines_may_be_dropped_is_told_to_an_operator() {
+    let Some(server) = Server::start(&[("maxmemory", "100mb")]).await else { return };
+    for (policy, level) in [("volatile-lru", Level::Fail), ("allkeys-lru", Level::Fail), ("noeviction", Level::Ok)] {
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
+        let findings = diagnose_rooms(&server.url("")).await;
+        assert!(findings.iter().all(|one| one.check == "queue" && one.level == level), "{policy}: {findings:?}");
+    }
+    assert_eq!(diagnose_rooms("redis://127.0.0.1:1").await[0].level, Level::Fail);
 }
 
 #[tokio::test]

@@ -1,23 +1,27 @@
 //! Waiting rooms on Redis keep the promises of their trait, on one server and on a cluster, and the engine its own
 //! on them; a room that Redis lost is begun anew.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use ticketing_core::{
     clock::Clock,
-    store::memory::MemoryStore,
-    testing::{Fixture, suite::lost::Misfortune},
-    waiting_room::WaitingRoom,
+    ids::SessionId,
+    store::{StoreError, memory::MemoryStore},
+    testing::{Fixture, harness::buyer, suite::lost::Misfortune},
+    waiting_room::{Arrival, GivenUp, Mark, PlaceState, Room, RoomError, Terms, Visitor, WaitingRoom},
 };
 use ticketing_store::{
     OpenOptions, Role, open,
-    redis::RedisRooms,
+    redis::{RedisLimits, RedisRooms, Share},
     testing::{
         postgres::Database,
+        proxy::Proxy,
         redis::{Namespace, Server},
     },
 };
+use tokio::time::sleep;
+use uuid::Uuid;
 
 /// Rooms, and the part of a server that is theirs.
 #[derive(Debug)]
@@ -149,3 +153,86 @@ async fn lossy(clock: Arc<dyn Clock>) -> Option<(Fixture, Arc<dyn Misfortune>)> 
 }
 
 ticketing_core::lost_room_conformance!(lossy);
+
+/// Rooms of a server of a test's own, by its time.
+async fn alone(server: &Server) -> (RedisRooms, SessionId) {
+    let rooms = RedisRooms::open(&server.url(""), None).expect("the URL of a test is sound");
+    let session = SessionId::from_uuid(Uuid::from_u128(0x5e));
+    let room = Room { apart: true, ..Room::new(session, rooms.now().await.unwrap()) };
+    assert!(rooms.begin(room, false).await.unwrap());
+    (rooms, session)
+}
+
+/// Where a room is kept: the hash, its line, and its places.
+fn keys(session: SessionId) -> [String; 3] {
+    ["", ":line", ":places"].map(|part| format!("{{ticketing:{}}}:room{part}", session.uuid().simple()))
+}
+
+async fn come(rooms: &RedisRooms, session: SessionId, users: std::ops::Range<u32>) {
+    let arrivals = users.map(|n| Arrival { user_id: buyer(n), over: None }).collect();
+    let terms = Terms { open: true, max_length: None, at_once: false, waits_from: None };
+    rooms.append(session, Mark::default(), arrivals, terms).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_line_is_sent_away_once_though_the_answer_is_lost() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let (_, session) = alone(&server).await;
+    let way = Proxy::start(server.address());
+    let rooms = RedisRooms::open(&server.url_through(way.address(), ""), None).expect("the URL of a test is sound");
+    come(&rooms, session, 0..3).await;
+    assert_eq!(rooms.clear(session, Mark::default()).await.unwrap().found, 3);
+    come(&rooms, session, 0..3).await;
+    // The answer comes later than anybody waits for it, and whatever is asked next at once.
+    way.delay(Duration::from_millis(600));
+    let [root, ..] = keys(session);
+    let cleared = tokio::join!(rooms.clear(session, Mark::default()), async {
+        while server.ask::<u64>(&["HGET", &root, "s"]).await == 1 {}
+        sleep(Duration::from_millis(50)).await;
+        way.delay(Duration::ZERO);
+    })
+    .0;
+    assert!(matches!(cleared, Err(RoomError::Store(StoreError::Unavailable { .. }))), "{cleared:?}");
+    come(&rooms, session, 3..5).await;
+    let reply = rooms.load(session, Mark::default(), 9).await.unwrap();
+    assert_eq!((reply.found.steps, reply.room.waiting), (2, 2));
+}
+
+#[tokio::test]
+async fn a_room_is_kept_as_long_as_somebody_asks_about_it() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let (rooms, session) = alone(&server).await;
+    let kept = async |key: &str| server.ask::<i64>(&["TTL", key]).await > 1_000_000;
+    come(&rooms, session, 0..2).await;
+    for key in keys(session) {
+        server.ask::<()>(&["EXPIRE", &key, "100"]).await;
+    }
+    rooms.look(session, Mark::default(), vec![]).await.unwrap();
+    for key in keys(session) {
+        assert!(kept(&key).await, "{key}");
+    }
+    let [root, _, places] = keys(session);
+    server.ask::<()>(&["DEL", &places]).await;
+    let gone = GivenUp { visitor: Visitor { user_id: buyer(0), number: 1 }, state: PlaceState::Left };
+    rooms.give_up(session, Mark::default(), vec![gone]).await.unwrap();
+    assert!(kept(&places).await && kept(&root).await);
+}
+
+#[tokio::test]
+async fn rooms_limits_and_the_ledger_need_no_key_but_those_of_their_prefix() {
+    let Some(server) = Server::start(&[]).await else { return };
+    server.ask::<()>(&["ACL", "SETUSER", "shop", "on", ">hunter2", "+@all", "~{ticketing}*", "~{ticketing:*"]).await;
+    let url = format!("redis://shop:hunter2@{}", server.address());
+    let rooms = RedisRooms::open(&url, None).expect("the URL of a test is sound");
+    rooms.now().await.unwrap();
+    let session = SessionId::from_uuid(Uuid::from_u128(0x5e));
+    let room = Room { apart: true, ..Room::new(session, rooms.now().await.unwrap()) };
+    assert!(rooms.begin(room, false).await.unwrap());
+    come(&rooms, session, 0..2).await;
+    rooms.clear(session, Mark::default()).await.unwrap();
+    let limits = RedisLimits::open(&url).expect("the URL of a test is sound");
+    let share = Share { name: "hold_per_user", most: 1, per: Duration::from_secs(60) };
+    assert_eq!(limits.take("alice", &[share]).await.unwrap(), None);
+    let store = open(&url, OpenOptions::new(Role::Server)).expect("the URL of a test is sound");
+    store.migrate().await.unwrap();
+}

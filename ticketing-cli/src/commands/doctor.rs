@@ -69,6 +69,9 @@ pub async fn run(context: &Context) -> Result<(), CliError> {
     let mut findings = vec![Finding::new("schema", Level::Ok, "the one this program knows")];
     let settings = ticketing_store::diagnose(context.store_url()).await;
     findings.extend(settings.map_err(|error| CliError::Usage(error.to_string()))?);
+    if let Some(url) = context.queue_url() {
+        findings.extend(ticketing_store::diagnose_rooms(url).await);
+    }
     findings.push(clock(&*store).await?);
     findings.extend(secrets(context, &*store).await?);
     findings.push(sweeping(&*store).await?);

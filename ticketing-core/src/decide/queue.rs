@@ -166,7 +166,8 @@ pub(super) fn clear(context: &mut Context<'_>, command: &ClearQueue) -> Verdict<
     if line {
         context.snapshot.rooms.put(room);
     }
-    if cleared.sent_away > 0 {
+    // Of a room apart nobody knows what an earlier try did whose answer was lost: each that is answered stands here.
+    if cleared.sent_away > 0 || command.apart.is_some() {
         let meta = format!(r#"{{"sentAway":{}}}"#, cleared.sent_away);
         context.audit(&mut session, command.caller, Action::QueueCleared, command.session_id, meta);
         context.save(session);

@@ -170,6 +170,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What survives what.
     fn durability(&self) -> Durability;
 
+    /// Why it takes no writes before somebody has looked at it, as far as it said so when it was last asked for
+    /// anything. A store that has no such state has nothing to say.
+    fn refuses_writes(&self) -> Option<String> {
+        None
+    }
+
     /// How many batches it can usefully write at once; 0 counts as 1.
     ///
     /// With several, a stream is in one of them at a time, and a hot stream in one of its own: one

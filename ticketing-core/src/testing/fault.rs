@@ -322,6 +322,10 @@ impl Store for FaultStore {
         self.inner.durability()
     }
 
+    fn refuses_writes(&self) -> Option<String> {
+        self.inner.refuses_writes()
+    }
+
     fn lanes(&self) -> usize {
         self.inner.lanes()
     }

@@ -24,17 +24,18 @@ pub struct Mark {
     pub version: u64,
 }
 
-/// Why a room's store did not do what it was asked. Nothing was changed.
+/// Why a room's store did not tell what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoomError {
-    /// The room is not there, or has fallen back behind what the caller knows of it.
+    /// The room is not there, or has fallen back behind what the caller knows of it. Nothing was changed.
     #[error("the waiting room is lost, or has fallen back to {found:?}")]
     Lost {
         /// What is there.
         found: Option<Mark>,
     },
-    /// Its store failed. Asking again does no harm.
+    /// Its store failed, perhaps when it had done what it was asked. Asking again does no harm, but that a line is
+    /// sent away anew.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -181,12 +182,18 @@ pub trait WaitingRoom: Send + Sync + fmt::Debug {
     ) -> RoomAnswer<'_, Vec<Arrived>>;
 
     /// Looks at places. Changes nothing.
+    ///
+    /// Checked by `suite::room::{whoever_has_a_place_keeps_it, who_gives_a_place_up_is_stepped_over}`.
     fn look(&self, session_id: SessionId, since: Mark, visitors: Vec<Visitor>) -> RoomAnswer<'_, Vec<Seen>>;
 
     /// Gives places up; one that is over already, or another's, stays as it is.
+    ///
+    /// Checked by `suite::room::{who_gives_a_place_up_is_stepped_over, nobody_gives_up_the_place_of_another}`.
     fn give_up(&self, session_id: SessionId, since: Mark, places: Vec<GivenUp>) -> RoomAnswer<'_, ()>;
 
     /// The part of the line to decide about, at most `limit` places of each kind. Changes nothing.
+    ///
+    /// Checked by `suite::room::the_line_is_told_in_slices_and_in_order`.
     fn load(&self, session_id: SessionId, since: Mark, limit: u32) -> RoomAnswer<'_, LineSlice>;
 
     /// Applies a step of admission, unless the epoch has ended or another step was taken since it was loaded:
@@ -201,10 +208,21 @@ pub trait WaitingRoom: Send + Sync + fmt::Debug {
     fn mirrored(&self, session_id: SessionId, epoch: u32, frontier: u64) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Sends away everybody who waits; answers how many that were.
+    ///
+    /// # Contract
+    /// Once at most for each call: whoever comes behind it stays, though its answer was lost.
+    ///
+    /// Checked by `suite::room::who_waits_is_sent_away_and_who_is_admitted_stays`.
     fn clear(&self, session_id: SessionId, since: Mark) -> RoomAnswer<'_, u64>;
 
     /// Begins `room`'s epoch with the line that is there, if `keeps_line`, or an empty one, in which
     /// [`Room::active`] places at the frontier count as taken until their windows end. Does nothing and
     /// answers `false` where this or a later epoch is begun.
+    ///
+    /// # Contract
+    /// The next number of a line that is kept is behind all that it has given, whatever [`Room::next`] says.
+    ///
+    /// Checked by `suite::room::{an_epoch_begins_once, an_epoch_may_keep_its_line,
+    /// an_epoch_that_keeps_its_line_gives_no_number_twice}`.
     fn begin(&self, room: Room, keeps_line: bool) -> BoxFuture<'_, Result<bool, StoreError>>;
 }

@@ -54,8 +54,13 @@ impl Room {
     }
 
     /// The same for a room whose line is still there, as `found`, though not all of what was done to it: those
-    /// who stand in it keep their places, and find them when they ask.
+    /// who stand in it keep their places, and find them when they ask. Where it is this room that is of an earlier
+    /// epoch, since it fell back, whoever `found` had let in goes on as well.
     pub fn begin_epoch_with(&mut self, found: &Self) {
+        if found.epoch > self.epoch {
+            self.past.clone_from(&found.past);
+            (self.epoch, self.apart) = (found.epoch, found.apart);
+        }
         if found.epoch == self.epoch && found.frontier >= self.frontier {
             self.frontier = found.frontier;
             self.log.clone_from(&found.log);
@@ -129,5 +134,20 @@ mod tests {
         mirror.begin_epoch_with(&found);
         assert_eq!((mirror.epoch, mirror.frontier, mirror.next, mirror.head()), (2, 40, 60, 40));
         assert!(!mirror.honours(&claim(1, 45)), "they find it when they ask");
+    }
+
+    #[test]
+    fn a_room_that_fell_back_behind_an_epoch_goes_on_behind_it() {
+        let (mut ledger, mut found) = (room(), room());
+        found.begin_epoch(true);
+        found.frontier = 70;
+        found.next = 90;
+        found.log.push(Admission { after: 59, through: 70, at: at(20) });
+        ledger.begin_epoch_with(&found);
+        assert_eq!((ledger.epoch, ledger.frontier, ledger.next, ledger.head()), (3, 70, 90, 70));
+        assert!(ledger.honours(&claim(1, 40)) && !ledger.honours(&claim(1, 41)));
+        assert!(ledger.honours(&claim(2, 70)) && !ledger.honours(&claim(2, 71)));
+        assert!(ledger.is_believed(&claim(2, 70)) && !ledger.is_believed(&claim(1, 40)));
+        assert_eq!(ledger.log, found.log);
     }
 }

@@ -199,7 +199,9 @@ impl Line {
             });
             self.end(number, PlaceState::Expired);
         }
-        self.room = room;
+        // Somebody may have come since `room` was looked at.
+        let next = room.next.max(self.room.next);
+        self.room = Room { next, ..room };
         self.end_all(self.room.frontier, self.room.wait_ended_through);
         self.end_all(0, self.room.window_ended_through);
         self

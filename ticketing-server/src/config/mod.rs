@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use ticketing_core::user::password::PasswordPolicy;
+use ticketing_store::redis::RedisRooms;
 
 pub(crate) use self::report::without_credentials;
 pub use self::{
@@ -143,6 +144,12 @@ impl Config {
     /// The waiting room's store, where it is not the server's.
     pub fn waiting_room_url(&self) -> Option<&str> {
         self.queue.url.as_deref().filter(|url| *url != self.store.url)
+    }
+
+    /// Where all nodes count limits together: the waiting room's store where that is a Redis, also if it is the
+    /// server's.
+    pub fn limits_url(&self) -> Option<&str> {
+        self.queue.url.as_deref().filter(|url| RedisRooms::check_url(url).is_ok())
     }
 }
 

@@ -95,8 +95,9 @@ impl Limits {
     ///
     /// # Errors
     /// 429 `rate_limited`.
-    pub fn refresh(&self, address: IpAddr) -> Result<(), ApiError> {
-        self.refresh_per_address.check(&network(address))
+    pub async fn refresh(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.refresh_per_address.check(&network(address))?;
+        self.together(Some(of_address(network(address))), &[&self.refresh_per_address]).await
     }
 
     /// A try to sign up.

@@ -109,7 +109,7 @@ async fn refresh(
     context: Context,
     Body(body): Body<RefreshBody>,
 ) -> Result<Response, ApiError> {
-    app.limits.refresh(context.address)?;
+    app.limits.refresh(context.address).await?;
     let caller = context.traced().caller(Actor::Engine);
     let refreshed = app.ticketing.refresh(caller, body.refresh_token.expose_secret()).await?;
     logged_in(&app, &refreshed.user, &refreshed.next)

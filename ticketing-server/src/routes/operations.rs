@@ -61,6 +61,10 @@ async fn check(app: &App) -> Result<&'static str, StoreError> {
     let store = app.ticketing.store();
     store.now().await?;
     let schema = store.version().await?;
+    if let Some(why) = store.refuses_writes() {
+        tracing::warn!(why, "the store takes no writes");
+        return Ok("halted");
+    }
     Ok(if schema.found == schema.needed { "ok" } else { "schema" })
 }
 

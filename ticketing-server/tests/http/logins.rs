@@ -7,6 +7,7 @@ use ticketing_core::{
     audit::{Actor, Caller},
     user::{Role, password::PasswordHash},
 };
+use ticketing_store::testing::redis::Namespace;
 
 use crate::{
     server::{PASSWORD, TestServer, expect},
@@ -67,6 +68,25 @@ pub async fn refreshing_has_a_limit_of_its_own_and_takes_nothing_from_logging_in
     let third = token(&server.refresh(&second).await.expect(200).body);
     server.refresh(&third).await.refused(429, "rate_limited");
     expect(server.login("kim@example.com", PASSWORD).await, StatusCode::OK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refreshing_is_counted_together_by_nodes_whose_queue_is_a_redis_also_if_it_is_their_store() {
+    let Some(redis) = Namespace::create().await else { return };
+    let node = async || {
+        TestServer::with(&Store::Memory, |config| {
+            config.store.url = redis.url().to_owned();
+            config.queue.url = Some(redis.url().to_owned());
+            config.limits.refresh_per_address_per_minute = 4;
+        })
+        .await
+    };
+    let nodes = [node().await, node().await];
+    let mut let_through = 0;
+    while nodes[let_through % 2].refresh("nobody's").await.status != StatusCode::TOO_MANY_REQUESTS {
+        let_through += 1;
+    }
+    assert!(let_through < 8, "each of the two counted for itself alone");
 }
 
 pub async fn a_token_used_again_ends_its_whole_family(store: &Store) {

@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 use ticketing_server::telemetry::described::METRICS;
+use ticketing_store::testing::redis::Server;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -140,4 +141,14 @@ pub async fn a_draining_server_is_not_ready(store: &Store) {
     server.app.lifecycle.drain();
     let problem = expect(server.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!((&problem["reason"], &problem["checks"]["draining"]), (&json!("not_ready"), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_ledger_has_lost_something_is_not_ready() {
+    let Some(redis) = Server::start(&[]).await else { return };
+    let server = TestServer::with(&Store::Memory, |config| config.store.url = redis.url("")).await;
+    expect(server.get("/readyz").send().await.unwrap(), StatusCode::OK).await;
+    redis.flush().await;
+    let problem = expect(server.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!((&problem["reason"], &problem["checks"]["store"]), (&json!("not_ready"), &json!("halted")));
 }

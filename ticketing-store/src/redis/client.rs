@@ -13,7 +13,7 @@ use ::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
 use super::{
     address::{Address, Set},
-    error::Failure,
+    error::{Failure, is_by_server},
     link::{Connector, Link},
     script::Call,
 };
@@ -30,8 +30,10 @@ struct Shared {
     address: Address,
     connector: Connector,
     link: Mutex<Option<Numbered>>,
-    /// Whoever connects, so that a crowd connects once.
-    connecting: tokio::sync::Mutex<()>,
+    /// Whoever connects, so that a crowd connects once, and why the last try failed.
+    connecting: tokio::sync::Mutex<Option<RedisError>>,
+    /// How many tries have come to an end.
+    tries: AtomicU64,
     opened: AtomicU64,
 }
 
@@ -51,14 +53,24 @@ impl fmt::Debug for Client {
 impl Client {
     /// A handle to what `url` names; errors name what is wrong with it and repeat no value.
     pub(crate) fn open(url: &str) -> Result<Self, String> {
+        Self::answered_within(url, None)
+    }
+
+    /// The same for calls that are short: an answer that takes longer than this is lost, and so is its connection.
+    pub(crate) fn hasty(url: &str, answer: Duration) -> Result<Self, String> {
+        Self::answered_within(url, Some(answer))
+    }
+
+    fn answered_within(url: &str, answer: Option<Duration>) -> Result<Self, String> {
         let address = Address::parse(url)?;
-        let connector = Connector::new(&address)?;
+        let connector = Connector::new(&address, answer)?;
         if address.is_exposed() {
             let place = address.place();
             tracing::warn!(%place, "who stands between here and Redis can read and change everything: use rediss://");
         }
-        let (link, connecting, opened) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicU64::new(0));
-        Ok(Self { shared: Arc::new(Shared { address, connector, link, connecting, opened }) })
+        let (link, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
+        let (tries, opened) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { shared: Arc::new(Shared { address, connector, link, connecting, tries, opened }) })
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -96,19 +108,24 @@ impl Client {
     }
 
     async fn send_within(&self, command: &Cmd, patience: Option<Duration>) -> Result<Value, Failure> {
-        let mut open = self.link().await?;
-        if let Some(patience) = patience {
-            open.link.be_patient(patience);
-        }
+        let mut open = self.link_for(patience).await?;
         match open.link.send(command).await {
             Ok(answer) => Ok(answer),
             Err(error) if leads_nowhere(&error) && self.is_one_server() => {
                 self.forget(open.number);
-                let mut open = self.link().await?;
+                let mut open = self.link_for(patience).await?;
                 open.link.send(command).await.map_err(|error| self.failed(error, open.number))
             }
             Err(error) => Err(self.failed(error, open.number)),
         }
+    }
+
+    async fn link_for(&self, patience: Option<Duration>) -> Result<Numbered, Failure> {
+        let mut open = self.link().await?;
+        if let Some(patience) = patience {
+            open.link.be_patient(patience);
+        }
+        Ok(open)
     }
 
     /// The connection, which is made if there is none.
@@ -116,11 +133,29 @@ impl Client {
         if let Some(open) = self.current() {
             return Ok(open);
         }
-        let _first = self.shared.connecting.lock().await;
+        let (client, tries) = (self.clone(), self.shared.tries.load(Ordering::Relaxed));
+        // A task of its own: with a first host that is silent it takes longer than some who ask will wait, and none
+        // of them may keep the others from coming to the second one.
+        let connecting = tokio::spawn(async move { client.connect(tries).await });
+        let broken_off = |_| Err(Failure::NotRun(RedisError::from((ErrorKind::Io, "connecting was broken off"))));
+        connecting.await.unwrap_or_else(broken_off)
+    }
+
+    /// Connects, for somebody who knows of so many `tries`: whoever waited while another one failed has its answer.
+    async fn connect(&self, tries: u64) -> Result<Numbered, Failure> {
+        let mut failed = self.shared.connecting.lock().await;
         if let Some(open) = self.current() {
             return Ok(open);
         }
-        let link = self.shared.connector.open().await.map_err(Failure::NotRun)?;
+        if self.shared.tries.load(Ordering::Relaxed) != tries
+            && let Some(error) = &*failed
+        {
+            return Err(Failure::NotRun(error.clone()));
+        }
+        let opened = self.shared.connector.open().await;
+        self.shared.tries.fetch_add(1, Ordering::Relaxed);
+        *failed = opened.as_ref().err().cloned();
+        let link = opened.map_err(Failure::NotRun)?;
         let number = self.shared.opened.fetch_add(1, Ordering::Relaxed) + 1;
         let open = Numbered { number, link };
         *self.slot() = Some(open.clone());
@@ -145,7 +180,7 @@ impl Client {
     }
 
     fn failed(&self, error: RedisError, number: u64) -> Failure {
-        let by_server = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+        let by_server = is_by_server(&error);
         if !by_server || leads_nowhere(&error) {
             self.forget(number);
         }

@@ -3,6 +3,7 @@
 use ticketing_core::store::Durability;
 
 use super::{
+    client::Client,
     open,
     settings::{Found, Risk},
 };
@@ -23,7 +24,9 @@ pub(crate) async fn look_at(url: &str) -> Vec<Finding> {
         Ok(halt) => halt,
         Err(error) => return unread(&error),
     };
-    let found = Found::read(store.key_value().client()).await;
+    let Some(found) = Found::read(store.key_value().client()).await else {
+        return unread(&"it does not answer");
+    };
     let mut findings = vec![Finding::new("server", Level::Ok, format!("Redis {}", found.version))];
     findings.extend(halt.map(|why| Finding::new("ledger", Level::Fail, why)));
     let survives = match found.durability() {
@@ -44,6 +47,27 @@ pub(crate) async fn look_at(url: &str) -> Vec<Finding> {
     }
     findings.push(memory(&found));
     findings
+}
+
+/// Looks at the Redis that keeps waiting rooms and limits alone.
+pub(crate) async fn look_at_rooms(url: &str) -> Vec<Finding> {
+    let finding = |level, detail: String| vec![Finding::new("queue", level, detail)];
+    let client = match Client::open(url) {
+        Ok(client) => client,
+        Err(detail) => return finding(Level::Fail, format!("its URL {detail}")),
+    };
+    let Some(found) = Found::read(&client).await else {
+        return finding(Level::Fail, "the waiting room's Redis does not answer: nobody new is admitted".to_owned());
+    };
+    if found.evicts_what_ends() {
+        let policy = &found.maxmemory_policy;
+        let detail = format!(
+            "maxmemory-policy {policy} drops a line when memory is short, and nobody is told; set maxmemory-policy \
+             noeviction"
+        );
+        return finding(Level::Fail, detail);
+    }
+    finding(Level::Ok, format!("Redis {} keeps every line while there is memory", found.version))
 }
 
 fn memory(found: &Found) -> Finding {

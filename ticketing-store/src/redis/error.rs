@@ -1,6 +1,6 @@
 //! What Redis says, as what a store says.
 
-use ::redis::RedisError;
+use ::redis::{ErrorKind, RedisError};
 use ticketing_core::store::StoreError;
 
 /// Why a script gave no answer.
@@ -13,6 +13,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether a server was reached, and had this to say.
+    pub(super) fn is_by_server(&self) -> bool {
+        let (Self::NotRun(error) | Self::Unanswered(error)) = self;
+        is_by_server(error)
+    }
+
     /// The store's error for something that changes nothing.
     pub(crate) fn of_reading(self, what: &str) -> StoreError {
         let (Self::NotRun(error) | Self::Unanswered(error)) = self;
@@ -26,6 +32,11 @@ impl Failure {
             Self::Unanswered(error) => StoreError::OutcomeUnknown { detail: format!("{what}: {error}") },
         }
     }
+}
+
+/// Whether it is the server's word, and not that of the way to it.
+pub(super) fn is_by_server(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 /// What a script answered that it never answers: somebody else's data, or another version's script.

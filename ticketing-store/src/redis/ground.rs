@@ -1,8 +1,9 @@
 //! Whether the ledger is still the one that was here before.
 //!
 //! A replica that takes over lacks what it had not received, a server without a log lacks everything, and a
-//! flush leaves nothing. Every change is counted; whoever has seen more changes than there are has found a loss.
-//! The scripts note it in the ledger itself, and from then on no node writes before somebody looked at it.
+//! flush leaves nothing. Every change is counted and tagged; whoever has seen more changes than there are, or finds
+//! another one in the place of one that it has seen, has found a loss. The scripts note it in the ledger
+//! itself, and from then on no node writes before somebody looked at it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -29,7 +30,10 @@ struct Known {
     generation: u64,
     /// How many changes it has.
     revision: u64,
-    halted: bool,
+    /// The last one's tag, which no other change has: empty where changes had none.
+    tag: Vec<u8>,
+    /// Why nobody writes, if so.
+    halted: Option<String>,
 }
 
 /// What every answer begins with, and what follows.
@@ -46,7 +50,7 @@ impl Ground {
     pub(super) fn call(&self, script: &'static Script, meta: &[u8]) -> Call {
         let known = self.known().clone();
         let mut call = script.call(meta);
-        call.arg(&known.id).number(known.generation).number(known.revision);
+        call.arg(&known.id).number(known.generation).number(known.revision).arg(&known.tag);
         call
     }
 
@@ -54,19 +58,24 @@ impl Ground {
     pub(super) fn hear(&self, what: &str, answer: Value) -> Result<Answer, StoreError> {
         let Value::Array(parts) = answer else { return Err(senseless(what, &answer)) };
         let mut parts = parts.into_iter();
-        let (Some(id), Some(generation), Some(revision), Some(halt)) =
-            (bytes(parts.next()), number(parts.next()), number(parts.next()), text(parts.next()))
+        let (Some(id), Some(generation), Some(revision), Some(tag), Some(halt)) =
+            (bytes(parts.next()), number(parts.next()), number(parts.next()), bytes(parts.next()), text(parts.next()))
         else {
             return Err(senseless(what, &Value::Array(parts.collect())));
         };
         let halt = (!halt.is_empty()).then(|| told(&halt));
-        self.learn(Known { id, generation, revision, halted: halt.is_some() }, halt.as_deref());
+        self.learn(Known { id, generation, revision, tag, halted: halt.clone() });
         Ok(Answer { revision, halt, rest: parts })
     }
 
-    fn learn(&self, seen: Known, halt: Option<&str>) {
+    /// Why nobody writes, as of the last answer.
+    pub(super) fn halted(&self) -> Option<String> {
+        self.known().halted.clone()
+    }
+
+    fn learn(&self, seen: Known) {
         let mut known = self.known();
-        if let Some(why) = halt.filter(|_| !known.halted) {
+        if let Some(why) = seen.halted.as_ref().filter(|_| known.halted.is_none()) {
             metrics::counter!("ticketing_store_halts_total").increment(1);
             tracing::error!("{why}");
         }
@@ -85,11 +94,16 @@ impl Ground {
     }
 }
 
-/// What a note in the ledger says: how many changes had been seen, how many are there, and when that was found.
+/// What a note in the ledger says: how many changes had been seen, how many are there, when that was found, and
+/// whether others were written in the place of what was lost.
 fn told(halt: &str) -> String {
+    let is_overtaken = halt.ends_with(" overtaken");
     let mut numbers = halt.split(' ').map(|number| number.parse::<u64>().unwrap_or(0));
     let (seen, found) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let what = match seen.saturating_sub(found) {
+        0 if is_overtaken => {
+            format!("the ledger has other changes than nodes had seen, number {seen} for one: some are lost")
+        }
         0 => "a change was written in part".to_owned(),
         _ if found == 0 => format!("the ledger is gone, with all of its {seen} changes"),
         lost => format!("the ledger lost {lost} of {seen} changes that nodes had seen, and perhaps later ones"),
@@ -128,7 +142,7 @@ mod tests {
     use super::*;
 
     fn seen(id: &str, generation: u64, revision: u64) -> Known {
-        Known { id: id.into(), generation, revision, halted: false }
+        Known { id: id.into(), generation, revision, tag: revision.to_string().into(), halted: None }
     }
 
     #[test]
@@ -144,7 +158,7 @@ mod tests {
             (seen("", 2, 0), seen("", 2, 0)),
             (seen("c", 2, 1), seen("c", 2, 1)),
         ] {
-            ground.learn(new, None);
+            ground.learn(new);
             assert_eq!(*ground.known(), known);
         }
     }
@@ -153,6 +167,10 @@ mod tests {
     fn a_loss_is_told_by_its_size() {
         assert!(told("12 10 1700000000").starts_with("the ledger lost 2 of 12 changes"));
         assert!(told("12 0 1700000000").starts_with("the ledger is gone, with all of its 12 changes"));
+        assert!(
+            told("12 15 1700000000 overtaken")
+                .starts_with("the ledger has other changes than nodes had seen, number 12 for one")
+        );
         assert!(told("12 12 1700000000").starts_with("a change was written in part"));
     }
 }

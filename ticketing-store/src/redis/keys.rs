@@ -5,7 +5,7 @@
 //!   order. On a shelf of pointers what they point to stands behind each, with its length as the last byte.
 //! - `{prefix}+` and a shelf of a few pointers: the same, one behind the other, each followed by its length.
 //! - `{prefix}#` and a numbered shelf: a list.
-//! - `{prefix}:meta`, `:names`, `:turns`, `:line`, `:wants`: of the ledger itself.
+//! - `{prefix}:meta`, `:tags`, `:names`, `:turns`, `:line`, `:wants`: of the ledger itself.
 
 /// Builds keys without a new buffer for each.
 #[derive(Debug, Clone)]

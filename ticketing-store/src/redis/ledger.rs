@@ -24,7 +24,7 @@ use super::{
     ground::{Answer, Ground, bytes, number, text},
     keys::Keys,
     reading::Asking,
-    script::{Call, Script},
+    script::{Call, Script, micros},
     settings::Settings,
     writing,
 };
@@ -171,38 +171,43 @@ impl RedisKv {
     async fn write(&self, change: Change) -> Result<Applied, StoreError> {
         let what = "writing";
         let mut call = self.call(&APPLY);
-        let locks = change.batch.and_then(|batch| self.turns().remove(&batch)).unwrap_or_default();
+        // They are kept until it is written: whoever writes nothing ends the turn by them.
+        let locks = change.batch.and_then(|batch| self.turns().get(&batch).cloned()).unwrap_or_default();
         call.arg(&name(change.batch));
         match change.stamp {
             Some(stamp) => call.number(stamp),
             None => call.arg(b""),
         };
-        call.number(micros(AGE_MAX)).arg(&self.new_id()?).number(locks.len() as u64);
+        call.number(micros(AGE_MAX)).arg(&own_bytes()?).number(locks.len() as u64);
         for lock in &locks {
             call.arg(lock);
         }
-        writing::put(&mut call, &mut self.keys.clone(), &change)?;
+        writing::put(&mut call, &mut self.keys.clone(), &change, &locks)?;
         let sent = steady();
         let answer = match self.client.run(&call).await {
             Ok(answer) => answer,
-            Err(failure) => {
-                let error = failure.of_writing(what);
-                if let (StoreError::OutcomeUnknown { .. }, Some(batch)) = (&error, change.batch) {
-                    self.unanswered.note(batch, sent);
-                }
-                return Err(error);
-            }
+            Err(failure) => return Err(self.noted(failure.of_writing(what), &change, sent)),
         };
         let Answer { halt, mut rest, .. } = self.ground.hear(what, answer)?;
         let unavailable =
             |detail: String| StoreError::Unavailable { detail: format!("{what}: {detail}"), source: None };
         match text(rest.next()).as_deref() {
-            Some("yes") => Ok(Applied::Yes),
+            Some("yes") => {
+                if let Some(batch) = change.batch {
+                    self.turns().remove(&batch);
+                }
+                Ok(Applied::Yes)
+            }
             Some("late") => Ok(Applied::Late),
             Some("refused") => match bytes(rest.next()) {
                 Some(key) => Ok(Applied::Refused { key }),
                 None => Err(senseless(what, &Value::Nil)),
             },
+            Some("broken") => {
+                let why = text(rest.next()).unwrap_or_default();
+                let error = StoreError::OutcomeUnknown { detail: format!("{what}: it was written in part: {why}") };
+                Err(self.noted(error, &change, sent))
+            }
             Some("halted") => Err(unavailable(halt.unwrap_or_default())),
             Some("closed") => Err(unavailable("somebody who asked was told that it is not committed".to_owned())),
             _ => Err(senseless(what, &Value::Array(rest.collect()))),
@@ -222,11 +227,12 @@ impl RedisKv {
         Ok(self.ask("looking at the ledger", &call).await?.halt)
     }
 
-    /// The name of a new ledger, if this change begins one.
-    fn new_id(&self) -> Result<[u8; 16], StoreError> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| StoreError::unavailable("naming the ledger", error))?;
-        Ok(id)
+    /// Notes when a change was sent of which nobody knows whether it was written.
+    fn noted(&self, error: StoreError, change: &Change, sent: Timestamp) -> StoreError {
+        if let (StoreError::OutcomeUnknown { .. }, Some(batch)) = (&error, change.batch) {
+            self.unanswered.note(batch, sent);
+        }
+        error
     }
 
     fn turns(&self) -> MutexGuard<'_, HashMap<BatchId, Vec<Vec<u8>>>> {
@@ -280,17 +286,22 @@ impl KeyValue for RedisKv {
             }
             let mut call = self.call(&OUTCOME);
             call.arg(batch.uuid().as_bytes());
-            let Answer { mut rest, .. } = self.ask(what, &call).await?;
-            match number(rest.next()) {
-                Some(1) => Ok(BatchOutcome::Committed),
-                Some(0) => Ok(BatchOutcome::NotCommitted),
-                _ => Err(senseless(what, &Value::Nil)),
+            let Answer { halt, mut rest, .. } = self.ask(what, &call).await?;
+            match (number(rest.next()), halt) {
+                (Some(1), _) => Ok(BatchOutcome::Committed),
+                (Some(0), None) => Ok(BatchOutcome::NotCommitted),
+                (_, Some(why)) => Err(StoreError::Unavailable { detail: format!("{what}: {why}"), source: None }),
+                (_, None) => Err(senseless(what, &Value::Nil)),
             }
         })
     }
 
     fn durability(&self) -> Durability {
         self.settings.durability()
+    }
+
+    fn refuses_writes(&self) -> Option<String> {
+        self.ground.halted()
     }
 
     fn lanes(&self) -> usize {
@@ -317,8 +328,11 @@ fn name(batch: Option<BatchId>) -> Vec<u8> {
     batch.map_or_else(Vec::new, |batch| batch.uuid().as_bytes().to_vec())
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+/// Bytes that no other change has: by them it is known again, and a ledger that begins with it.
+fn own_bytes() -> Result<[u8; 16], StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::unavailable("tagging a change", error))?;
+    Ok(bytes)
 }
 
 /// The server's time in microseconds: seconds, and the rest.

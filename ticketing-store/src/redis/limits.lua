@@ -4,7 +4,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local due_at = {}
 for at = 1, #ARGV, 3 do
-    local key, most, period = KEYS[1] .. ':' .. ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local key, most, period = KEYS[1] .. ':' .. ARGV[at], math.max(1, tonumber(ARGV[at + 1])), tonumber(ARGV[at + 2])
     local due = math.max(tonumber(redis.call('GET', key) or nil) or now, now) + period / most
     local wait = due - now - period
     -- Half a microsecond is the arithmetic's.

@@ -5,11 +5,19 @@ use std::time::Duration;
 use ::redis::Value;
 use ticketing_core::store::StoreError;
 
-use super::{RoomUrlError, client::Client, error::senseless, script::Script};
+use super::{
+    RoomUrlError,
+    client::Client,
+    error::senseless,
+    script::{Script, micros},
+};
 
 static TAKE: Script = Script::new(include_str!("limits.lua"));
 
 const WHAT: &str = "asking for a limit";
+
+/// How long an answer may take before its connection counts as dead, however soon those who ask go on without it.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// So many in a time for each of many, counted together by all who ask, by the server's clock.
 #[derive(Debug, Clone)]
@@ -24,7 +32,7 @@ pub struct Share {
     pub name: &'static str,
     /// So many, all at once if need be; at least 1.
     pub most: u32,
-    /// In this time.
+    /// In this time, to the microsecond.
     pub per: Duration,
 }
 
@@ -43,10 +51,16 @@ impl RedisLimits {
     /// # Errors
     /// [`RoomUrlError`] names what is wrong with the URL, and repeats no value.
     pub fn open(url: &str) -> Result<Self, RoomUrlError> {
-        Ok(Self { client: Client::open(url).map_err(RoomUrlError)? })
+        Ok(Self { client: Client::hasty(url, ANSWER).map_err(RoomUrlError)? })
     }
 
     /// One more for `subject` under each of `shares`; under none of them, where one has no room.
+    ///
+    /// # Contract
+    /// Counted by the server's time, by all who ask with the same URL. Whoever is refused takes nothing, under no
+    /// share.
+    ///
+    /// Checked by `redis_limits`.
     ///
     /// # Errors
     /// [`StoreError`] when Redis does not answer: nobody should be refused for that.
@@ -54,10 +68,13 @@ impl RedisLimits {
         let key = format!("{{{}:limit:{subject}}}", self.client.address().prefix);
         let mut call = TAKE.call(key.as_bytes());
         for share in shares {
-            let micros = u64::try_from(share.per.as_micros()).unwrap_or(u64::MAX);
-            call.arg(share.name.as_bytes()).number(share.most.into()).number(micros);
+            call.arg(share.name.as_bytes()).number(share.most.into()).number(micros(share.per));
         }
-        let answer = self.client.run(&call).await.map_err(|failure| failure.of_reading(WHAT))?;
+        let client = self.client.clone();
+        // A task of its own: nobody waits for a limit for long, and a dead connection is to be noticed all the same.
+        let asked = tokio::spawn(async move { client.run(&call).await });
+        let answer = asked.await.map_err(|broken_off| StoreError::unavailable(WHAT, broken_off))?;
+        let answer = answer.map_err(|failure| failure.of_reading(WHAT))?;
         match &answer {
             Value::Array(items) => match items[..] {
                 [] => Ok(None),

@@ -9,11 +9,15 @@ use ::redis::{
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr},
+    io::tcp::TcpSettings,
 };
 
-use super::address::{Address, Host, Set};
+use super::{
+    address::{Address, Host, Set},
+    error::is_by_server,
+};
 
-/// How long one server may take to be connected to.
+/// How long one server may take to be connected to, and to say who it is.
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long an answer may take. A script that writes a thousand holds takes some 20 ms.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -85,11 +89,14 @@ pub(super) struct Connector {
     servers: ConnectionInfo,
     certificates: Option<TlsCertificates>,
     cluster: Option<ClusterClient>,
+    /// How long an answer may take, unless a call says otherwise.
+    answer: Duration,
 }
 
 impl Connector {
-    /// Errors say what is wrong with a file or a setting.
-    pub(super) fn new(address: &Address) -> Result<Self, String> {
+    /// Connections on which an answer may take so long, or as long as usual. Errors say what is wrong with a file or
+    /// a setting.
+    pub(super) fn new(address: &Address, answer: Option<Duration>) -> Result<Self, String> {
         let certificates = certificates(address)?;
         let known = settings(address);
         let asked =
@@ -99,51 +106,48 @@ impl Connector {
         let first = infos.first().ok_or("names no host")?;
         let servers = first.clone().set_redis_settings(known);
         let cluster = match address.set {
-            Set::Cluster => Some(cluster(infos.clone(), certificates.clone()).map_err(|error| error.to_string())?),
+            Set::Cluster => {
+                let answer = answer.unwrap_or(ANSWER_OF_A_CLUSTER);
+                let cluster = cluster(infos.clone(), certificates.clone(), answer);
+                Some(cluster.map_err(|error| error.to_string())?)
+            }
             Set::Servers | Set::Sentinels(_) => None,
         };
         let hosts = infos.into_iter().map(|info| client(info, certificates.as_ref()));
         let hosts = hosts.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        Ok(Self { set: address.set.clone(), hosts, servers, certificates, cluster })
+        let answer = answer.unwrap_or(ANSWER);
+        Ok(Self { set: address.set.clone(), hosts, servers, certificates, cluster, answer })
     }
 
     /// A connection to whoever takes writes now.
     pub(super) async fn open(&self) -> Result<Link, RedisError> {
-        match (&self.set, &self.cluster) {
-            (Set::Cluster, Some(cluster)) => Ok(Link::Cluster(cluster.get_async_connection().await?)),
-            (Set::Sentinels(name), _) => {
-                let server = self.ask_for(name).await?;
-                Ok(Link::One(primary(&server).await?))
-            }
-            (Set::Servers | Set::Cluster, _) => self.first_primary().await,
+        if let Some(cluster) = &self.cluster {
+            return Ok(Link::Cluster(cluster.get_async_connection().await?));
         }
-    }
-
-    async fn first_primary(&self) -> Result<Link, RedisError> {
         let mut failed = None;
         for host in &self.hosts {
-            match primary(host).await {
-                Ok(link) => return Ok(Link::One(link)),
+            let opened = match &self.set {
+                Set::Sentinels(name) => self.led_by(host, name).await,
+                Set::Servers | Set::Cluster => primary(host).await,
+            };
+            match opened {
+                Ok(mut link) => {
+                    link.set_response_timeout(self.answer);
+                    return Ok(Link::One(link));
+                }
                 Err(error) => failed = Some(error),
             }
         }
         Err(failed.unwrap_or_else(|| RedisError::from((ErrorKind::InvalidClientConfig, "names no host"))))
     }
 
-    /// The server that a sentinel says is the primary `name`.
-    async fn ask_for(&self, name: &str) -> Result<Client, RedisError> {
-        let mut failed = None;
-        for sentinel in &self.hosts {
-            match told(sentinel, name).await {
-                Ok((host, port)) => {
-                    let tls = matches!(self.servers.addr(), ConnectionAddr::TcpTls { .. });
-                    let info = info(&Host::Tcp(host, port), tls, self.servers.redis_settings().clone())?;
-                    return client(info, self.certificates.as_ref());
-                }
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or_else(|| RedisError::from((ErrorKind::EmptySentinelList, "names no sentinel"))))
+    /// A connection to the server that a sentinel says is the primary `name`. It may be behind the times, or on the
+    /// wrong side of a partition: another one may know better.
+    async fn led_by(&self, sentinel: &Client, name: &str) -> Result<MultiplexedConnection, RedisError> {
+        let (host, port) = told(sentinel, name).await?;
+        let tls = matches!(self.servers.addr(), ConnectionAddr::TcpTls { .. });
+        let info = info(&Host::Tcp(host, port), tls, self.servers.redis_settings().clone())?;
+        primary(&client(info, self.certificates.as_ref())?).await
     }
 }
 
@@ -158,19 +162,36 @@ async fn told(sentinel: &Client, name: &str) -> Result<(String, u16), RedisError
 /// A connection to `server`, if it takes writes.
 async fn primary(server: &Client) -> Result<MultiplexedConnection, RedisError> {
     let mut link = connected(server).await?;
-    // Whoever may not ask is told by the first write.
-    if let Ok(Value::Array(role)) = ::redis::cmd("ROLE").query_async(&mut link).await
-        && let Some(Value::BulkString(role)) = role.first()
-        && role != b"master"
-    {
-        return Err(RedisError::from((ErrorKind::Io, "the server only follows another one")));
+    match ::redis::cmd("ROLE").query_async(&mut link).await {
+        Ok(Value::Array(role)) if matches!(role.first(), Some(Value::BulkString(role)) if role != b"master") => {
+            Err(RedisError::from((ErrorKind::Io, "the server only follows another one")))
+        }
+        Ok(_) => Ok(link),
+        // Whoever may not ask is told by the first write.
+        Err(error) if is_by_server(&error) => Ok(link),
+        Err(silent) => Err(silent),
     }
-    Ok(link)
 }
 
 async fn connected(server: &Client) -> Result<MultiplexedConnection, RedisError> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(CONNECT));
     server.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// What is sent leaves at once.
+fn tcp() -> TcpSettings {
+    noticing_silence(TcpSettings::default().set_nodelay(true))
+}
+
+/// A host that does not even say that it has received something is given up as soon as one that does not answer.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+fn noticing_silence(settings: TcpSettings) -> TcpSettings {
+    settings.set_user_timeout(ANSWER)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+fn noticing_silence(settings: TcpSettings) -> TcpSettings {
+    settings
 }
 
 fn settings(address: &Address) -> RedisConnectionInfo {
@@ -192,7 +213,7 @@ fn info(host: &Host, tls: bool, settings: RedisConnectionInfo) -> Result<Connect
         }
         Host::Tcp(host, port) => ConnectionAddr::Tcp(host.clone(), *port),
     };
-    Ok(place.into_connection_info()?.set_redis_settings(settings))
+    Ok(place.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp()))
 }
 
 fn client(info: ConnectionInfo, certificates: Option<&TlsCertificates>) -> Result<Client, RedisError> {
@@ -202,11 +223,16 @@ fn client(info: ConnectionInfo, certificates: Option<&TlsCertificates>) -> Resul
     }
 }
 
-fn cluster(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> Result<ClusterClient, RedisError> {
+fn cluster(
+    nodes: Vec<ConnectionInfo>,
+    certificates: Option<TlsCertificates>,
+    answer: Duration,
+) -> Result<ClusterClient, RedisError> {
     let mut builder = ClusterClientBuilder::new(nodes)
         .connection_timeout(CONNECT)
-        .response_timeout(ANSWER_OF_A_CLUSTER)
-        .overall_response_timeout(Some(2 * ANSWER_OF_A_CLUSTER))
+        .tcp_settings(tcp())
+        .response_timeout(answer)
+        .overall_response_timeout(Some(2 * answer))
         .retries(CLUSTER_RETRIES)
         .max_retry_wait(CLUSTER_WAIT_MAX_MS);
     if let Some(certificates) = certificates {

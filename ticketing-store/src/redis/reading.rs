@@ -48,7 +48,7 @@ impl Asking {
                 }
                 Lookup::Follow(span) => match shelf(&span.from) {
                     Shelf::FewPointers(length) => {
-                        fews.push(parts(span, length)?.0);
+                        fews.push((length, span));
                         Asked::Few
                     }
                     Shelf::Shared(length) => pushed(&mut spans, (b"f", length, span)),
@@ -73,8 +73,8 @@ impl Asking {
             }
         }
         call.number(fews.len() as u64);
-        for shelf in fews {
-            call.arg(keys.few(shelf));
+        for (length, span) in fews {
+            put_few(call, keys, length, span)?;
         }
         call.number(spans.len() as u64);
         spans.into_iter().try_for_each(|(kind, length, span)| put_span(call, kind, length, span))?;
@@ -96,7 +96,9 @@ impl Asking {
                 (Asked::Few, Lookup::Follow(span)) => few(&span, fews.next()?)?,
                 (Asked::Numbered, Lookup::Scan(span)) => numbered(&span, array(spans.next())?)?,
                 (Asked::Span, _) => pairs(array(spans.next())?)?,
-                _ => return None,
+                (Asked::Get, Lookup::Scan(_) | Lookup::Follow(_))
+                | (Asked::Few, Lookup::Get(_) | Lookup::Scan(_))
+                | (Asked::Numbered, Lookup::Get(_) | Lookup::Follow(_)) => return None,
             });
         }
         Some(found)
@@ -121,6 +123,27 @@ fn parts(span: &Span, length: usize) -> Result<(&[u8], &[u8]), StoreError> {
     span.from.split_at_checked(length).ok_or_else(|| leaves_its_shelf(span))
 }
 
+/// The shelf; then, where only some are wanted, between which ends, from which one, and how many.
+fn put_few(call: &mut Call, keys: &mut Keys, length: usize, span: &Span) -> Result<(), StoreError> {
+    let (shelf, from) = parts(span, length)?;
+    call.arg(keys.few(shelf)).arg(from);
+    // Without an end it goes on to the end of its shelf.
+    call.arg(span.to.strip_prefix(shelf).unwrap_or_default());
+    call.arg(direction(span));
+    match i64::try_from(span.limit) {
+        Ok(limit) => call.number(limit.unsigned_abs()),
+        Err(_) => call.arg(b"-1"),
+    };
+    Ok(())
+}
+
+fn direction(span: &Span) -> &'static [u8] {
+    match span.direction {
+        Direction::Ascending => b"a",
+        Direction::Descending => b"d",
+    }
+}
+
 fn put_span(call: &mut Call, kind: &[u8; 1], length: usize, span: &Span) -> Result<(), StoreError> {
     let (shelf, rest) = parts(span, length)?;
     let to = span.to.strip_prefix(shelf);
@@ -139,11 +162,7 @@ fn put_span(call: &mut Call, kind: &[u8; 1], length: usize, span: &Span) -> Resu
         None if span.to > span.from => b"+".to_vec(),
         None => b"-".to_vec(),
     };
-    let direction = match span.direction {
-        Direction::Ascending => b"a",
-        Direction::Descending => b"d",
-    };
-    call.arg(kind).arg(shelf).arg(&from).arg(&to).arg(direction);
+    call.arg(kind).arg(shelf).arg(&from).arg(&to).arg(direction(span));
     // A negative number is all of it.
     match i64::try_from(span.limit) {
         Ok(limit) => call.number(limit.unsigned_abs()),

@@ -65,3 +65,8 @@ impl Call {
         self
     }
 }
+
+/// A time in whole microseconds, as scripts count.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -2,24 +2,32 @@
 
 use std::{
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use ::redis::Value;
-use ticketing_core::store::Durability;
+use ticketing_core::{clock::Timestamp, store::Durability};
 
-use super::client::Client;
+use super::{client::Client, error::Failure};
+use crate::clock::steady;
+
+/// How long the settings are believed: they may be changed, and in a cluster another node may take over.
+const BELIEVED_FOR: Duration = Duration::from_secs(60);
 
 /// What was last read of the server's settings.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    /// `None`: not read yet.
-    durability: Mutex<Option<Durability>>,
-    /// Since which connection.
-    of: AtomicU64,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    /// Over which connection they were read, and when; `None`: they are to be read.
+    read: Option<(u64, Timestamp)>,
+    /// `None`: not known yet.
+    durability: Option<Durability>,
+    risks: Vec<Risk>,
 }
 
 /// Settings that decide what survives, as far as the server tells them.
@@ -69,29 +77,49 @@ impl fmt::Display for Risk {
 }
 
 impl Settings {
-    /// Reads the settings again if there is a new connection, and warns of what they risk.
+    /// Reads the settings again if there is a new connection or it was long ago, and warns of what they risk.
     pub(super) async fn follow(&self, client: &Client) {
-        let connection = client.connections();
-        if self.of.swap(connection, Ordering::Relaxed) == connection {
-            return;
+        let (connection, now) = (client.connections(), steady());
+        {
+            let mut last = self.last();
+            if last.read.is_some_and(|(of, at)| of == connection && now.since(at) < BELIEVED_FOR) {
+                return;
+            }
+            last.read = Some((connection, now));
         }
         let found = Found::read(client).await;
-        *self.durability.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.durability());
-        for risk in found.risks() {
+        let mut last = self.last();
+        let Some(found) = found else {
+            last.read = None;
+            return;
+        };
+        last.durability = Some(found.durability());
+        let risks = found.risks();
+        for risk in risks.iter().filter(|risk| !last.risks.contains(risk)) {
             tracing::warn!(place = %client.address().place(), "{risk}");
         }
+        last.risks = risks;
     }
 
     pub(super) fn durability(&self) -> Durability {
-        self.durability.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(Durability::Memory)
+        self.last().durability.unwrap_or(Durability::Memory)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        // Each of its changes is one step.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Found {
-    /// What the server tells; it may forbid the one or the other.
-    pub(super) async fn read(client: &Client) -> Self {
+    /// What the server tells, which may forbid the one or the other; `None`: it does not answer.
+    pub(super) async fn read(client: &Client) -> Option<Self> {
         let mut found = Self::default();
-        let info = text(client, &["INFO"]).await.unwrap_or_default();
+        let info = match send(client, &["INFO"]).await {
+            Ok(info) => string(info).unwrap_or_default(),
+            Err(forbidden) if forbidden.is_by_server() => String::new(),
+            Err(_) => return None,
+        };
         let told = |name: &str| {
             let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.map(|value| value.trim().to_owned())
@@ -105,7 +133,12 @@ impl Found {
         found.appendfsync = setting(client, "appendfsync").await;
         found.min_replicas_to_write =
             setting(client, "min-replicas-to-write").await.and_then(|value| value.parse().ok());
-        found
+        Some(found)
+    }
+
+    /// Whether keys that are kept for a time may be removed before it is over, as those of waiting rooms are.
+    pub(super) fn evicts_what_ends(&self) -> bool {
+        self.maxmemory > 0 && self.maxmemory_policy != "noeviction"
     }
 
     /// What survives; where the server does not say, the least.
@@ -131,7 +164,7 @@ impl Found {
 }
 
 async fn setting(client: &Client, name: &str) -> Option<String> {
-    let answer = send(client, &["CONFIG", "GET", name]).await?;
+    let answer = send(client, &["CONFIG", "GET", name]).await.ok()?;
     let mut values = match answer {
         Value::Array(values) => values.into_iter(),
         Value::Map(pairs) => pairs.into_iter().flat_map(|(key, value)| [key, value]).collect::<Vec<_>>().into_iter(),
@@ -141,16 +174,12 @@ async fn setting(client: &Client, name: &str) -> Option<String> {
     string(values.next()?)
 }
 
-async fn text(client: &Client, words: &[&str]) -> Option<String> {
-    string(send(client, words).await?)
-}
-
-async fn send(client: &Client, words: &[&str]) -> Option<Value> {
+async fn send(client: &Client, words: &[&str]) -> Result<Value, Failure> {
     let mut command = ::redis::Cmd::new();
     words.iter().for_each(|word| {
         command.arg(word);
     });
-    client.ask_server(&command).await.ok()
+    client.ask_server(&command).await
 }
 
 fn string(value: Value) -> Option<String> {

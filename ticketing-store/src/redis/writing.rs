@@ -1,6 +1,6 @@
 //! A change as arguments of a script.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ticketing_core::store::{
     StoreError,
@@ -17,7 +17,7 @@ use super::{
 struct Plan<'a> {
     /// Exactly this lies there.
     same: Vec<(&'a [u8], &'a [u8])>,
-    /// Nothing lies there, and nothing is put there.
+    /// Nothing lies there, which is asked before anything is put.
     absent: Vec<&'a [u8]>,
     /// Nothing lies there, and this is put there.
     new: Vec<(&'a [u8], &'a [u8])>,
@@ -47,12 +47,12 @@ impl Member<'_> {
     }
 }
 
-/// Adds `change` to a call of the writing script, behind what comes first there.
+/// Adds `change`, of a batch with these `locks`, to a call of the writing script, behind what comes first there.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] for what cannot lie where it is to.
-pub(super) fn put(call: &mut Call, keys: &mut Keys, change: &Change) -> Result<(), StoreError> {
-    let plan = Plan::of(change)?;
+pub(super) fn put(call: &mut Call, keys: &mut Keys, change: &Change, locks: &[Vec<u8>]) -> Result<(), StoreError> {
+    let plan = Plan::of(change, locks)?;
     put_pairs(call, keys, &plan.same);
     put_keys(call, keys, &plan.absent);
     call.number(plan.numbered.len() as u64);
@@ -93,8 +93,9 @@ pub(super) fn put(call: &mut Call, keys: &mut Keys, change: &Change) -> Result<(
 }
 
 impl<'a> Plan<'a> {
-    fn of(change: &'a Change) -> Result<Self, StoreError> {
+    fn of(change: &'a Change, locks: &[Vec<u8>]) -> Result<Self, StoreError> {
         let mut plan = Self::default();
+        let locks: HashSet<&[u8]> = locks.iter().map(Vec::as_slice).collect();
         let mut guarded: HashMap<&[u8], bool> = HashMap::with_capacity(change.guards.len());
         let puts: HashMap<&[u8], &Option<Vec<u8>>> =
             change.puts.iter().map(|put| (put.key.as_slice(), &put.value)).collect();
@@ -107,8 +108,24 @@ impl<'a> Plan<'a> {
                         let (shelf, rest) = on(key, length)?;
                         plan.numbered.entry(shelf).or_default().insert(keys::number(rest), value);
                     }
-                    (Some(Some(value)), _) => plan.new.push((key, value)),
-                    (Some(None) | None, _) => plan.absent.push(key),
+                    (Some(Some(_)), Shelf::Pointers(_) | Shelf::FewPointers(_)) => {
+                        return Err(misplaced("no guard names a pointer"));
+                    }
+                    (Some(Some(value)), Shelf::None | Shelf::Shared(_)) => {
+                        if locks.contains(key) {
+                            // Whoever was faster is told by the lock, before anything that was put behind it.
+                            plan.absent.push(key);
+                        }
+                        plan.new.push((key, value));
+                    }
+                    (
+                        Some(None) | None,
+                        Shelf::None
+                        | Shelf::Shared(_)
+                        | Shelf::Numbered(_)
+                        | Shelf::Pointers(_)
+                        | Shelf::FewPointers(_),
+                    ) => plan.absent.push(key),
                 },
             }
             guarded.insert(key, guard.expected.is_some());

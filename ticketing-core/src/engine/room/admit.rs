@@ -70,6 +70,11 @@ impl Ticketing {
                 known.mirrored(room.clone(), at);
                 self.show(rooms, room).await?;
             }
+            // Epochs begin in the ledger, so it has lost this one: the next is behind both.
+            Some(epoch) if epoch < room.epoch => {
+                let progress = known.progress();
+                self.restore(rooms, session_id, &known, &progress).await?;
+            }
             // Another epoch has begun: what is known of this one is of no use.
             Some(_) | None => rooms.known.forget(session_id),
         }

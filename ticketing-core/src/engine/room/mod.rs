@@ -2,7 +2,8 @@
 //!
 //! A room's epoch is begun in the ledger first, and then in the store by whoever began it, once. So a store that
 //! was flushed, or that a replica without its last writes took over, never goes on as if nothing had been: its
-//! room is behind what a node has seen or the ledger has mirrored, and the next call begins the next epoch.
+//! room is behind what a node has seen or the ledger has mirrored, and the next call begins the next epoch. So does
+//! a node that would tell the ledger of an epoch that this has lost.
 
 mod admit;
 mod gather;

@@ -145,7 +145,9 @@ impl Ticketing {
         };
         let (reply, seen) = self.look_apart(rooms, claim).await.map_err(widened)?;
         let policy = &view.session.queue;
-        if seen.state == Some(PlaceState::Left) {
+        // Before its time is asked about: an abandoned place at the front counts as ended from the next tick on. Of a
+        // number of another epoch the room cannot tell.
+        if seen.state == Some(PlaceState::Left) && claim.epoch == reply.room.epoch {
             return refused(QueueStatusRefusal::UnknownToken);
         }
         let standing = told(&reply, policy, claim);
@@ -154,10 +156,11 @@ impl Ticketing {
         }
         match seen.state {
             Some(PlaceState::In | PlaceState::Bought) => {}
+            Some(PlaceState::Left) => return refused(QueueStatusRefusal::UnknownToken),
             // Whoever was let in before the room was lost has only the mirror's word for it.
             None if claim.epoch != reply.room.epoch => {}
             // Lost with the store that gave it.
-            Some(PlaceState::Left | PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
+            Some(PlaceState::Expired) | None => return refused(QueueStatusRefusal::Expired),
         }
         let sold_out = !view.session.is_in_stock();
         Ok(self.status(claim, standing, seen.position, policy, sold_out, true, reply.at))
@@ -211,9 +214,10 @@ impl Ticketing {
         let Some(reply) = cleared.map_err(widened)? else {
             return Err(EngineError::Refused(QueueRefusal::SessionNotFound));
         };
-        self.mirror(rooms, &reply.room, reply.at).await.map_err(widened)?;
         let record = ClearQueue { caller, session_id, through: None, apart: Some(reply.found) };
-        Ok(self.ask(record).await?.sent_away)
+        let sent_away = self.ask(record).await?.sent_away;
+        self.mirror(rooms, &reply.room, reply.at).await.map_err(widened)?;
+        Ok(sent_away)
     }
 }
 

@@ -211,6 +211,11 @@ pub trait KeyValue: Send + Sync + fmt::Debug + 'static {
     /// What survives what, once a change is acknowledged.
     fn durability(&self) -> Durability;
 
+    /// As [`Store::refuses_writes`](crate::store::Store::refuses_writes).
+    fn refuses_writes(&self) -> Option<String> {
+        None
+    }
+
     /// How many changes it can usefully work on at once.
     fn lanes(&self) -> usize;
 }

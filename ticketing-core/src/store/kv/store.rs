@@ -184,6 +184,10 @@ impl<K: KeyValue> Store for KvStore<K> {
         self.kv.durability()
     }
 
+    fn refuses_writes(&self) -> Option<String> {
+        self.kv.refuses_writes()
+    }
+
     fn lanes(&self) -> usize {
         self.kv.lanes()
     }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use crate::{
+    audit::{Action, StreamId},
+    clock::Timestamp,
     command::HoldRefusal,
     engine::{QueueState, QueueStatusRefusal},
-    ids::UserId,
+    ids::{BatchId, UserId},
+    store::{BatchHeader, Decision, Read, Snapshot},
     testing::{
         Harness,
-        harness::{ALICE, BOB, CAROL, buyer},
+        harness::{ALICE, BOB, CAROL, OPERATOR, buyer},
     },
-    waiting_room::QueuePolicy,
+    waiting_room::{QueuePolicy, Room},
 };
 
 /// What can happen to the store of the waiting rooms.
@@ -152,6 +156,60 @@ pub async fn a_fall_back_that_only_this_node_has_seen_is_noticed(l: Lossy) {
     let carol = h.join(CAROL).await.unwrap();
     assert_eq!(h.status(BOB, &bob).await, Err(QueueStatusRefusal::Expired), "nobody else has the number that he had");
     assert_eq!(carol.position, 1);
+}
+
+/// What the ledger has of a room is again as it was, as when it was restored from a copy.
+async fn ledger_falls_back(h: &Harness, room: Room) {
+    let session_id = room.session_id;
+    let id = BatchId::from_uuid(Uuid::from_u128(0xfa11));
+    let batch = BatchHeader { id, locks: vec![StreamId::Session(session_id)], reads: vec![Read::Room(session_id)] };
+    let decide = move |snapshot: &mut Snapshot, _: Timestamp| {
+        snapshot.rooms.put(room.clone());
+        Decision::Commit(snapshot.take_changes())
+    };
+    h.store.transact(batch, Box::new(decide)).await.expect("the ledger is written");
+}
+
+async fn mirror(h: &Harness) -> Room {
+    h.store.queue(h.session_id()).await.unwrap().expect("the session has a room").room
+}
+
+pub async fn a_ledger_that_fell_back_behind_an_epoch_is_brought_past_it(l: Lossy) {
+    let h = &l.h;
+    h.queue_session(100, most(2)).await;
+    let before = mirror(h).await;
+    let line = line(h, 4).await;
+    h.tick().await;
+    assert!(mirror(h).await.epoch > before.epoch);
+    ledger_falls_back(h, before).await;
+    h.advance(2);
+    h.token(CAROL).await;
+    h.tick().await;
+    for admitted in &line[..2] {
+        assert!(is_allowed(h, admitted).await, "they were told so");
+        assert!(h.hold_with(admitted.0, "k", 1, &admitted.1).await.is_ok());
+    }
+    let again = h.join(line[2].0).await.unwrap();
+    assert!(again.existing && again.token != line[2].1, "the same place by another token");
+    assert_eq!(again.position, 1);
+    h.leave(line[0].0, &line[0].1).await.unwrap();
+    h.tick().await;
+    assert!(is_allowed(h, &(line[2].0, again.token.clone())).await);
+    assert!(h.hold_with(line[2].0, "k", 1, &again.token).await.is_ok());
+}
+
+pub async fn whoever_sends_a_line_away_is_recorded_though_nobody_stood_in_it(l: Lossy) {
+    let h = &l.h;
+    h.queue_session(100, most(1)).await;
+    line(h, 3).await;
+    h.tick().await;
+    for sent_away in [2, 0] {
+        assert_eq!(h.engine.clear_queue(OPERATOR, h.session_id()).await.unwrap(), sent_away);
+    }
+    let log = h.store.audit(StreamId::Session(h.session_id()), 0, 100).await.unwrap();
+    let meta: Vec<_> =
+        log.iter().filter(|record| record.action == Action::QueueCleared).map(|one| &*one.meta).collect();
+    assert_eq!(meta, [r#"{"sentAway":2}"#, r#"{"sentAway":0}"#]);
 }
 
 pub async fn two_nodes_begin_a_lost_room_once(l: Lossy) {

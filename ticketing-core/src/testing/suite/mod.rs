@@ -109,6 +109,8 @@ macro_rules! lost_room_conformance {
                 who_left_before_the_loss_holds_nothing_after_it
                 a_store_that_fell_back_keeps_the_line_under_another_epoch
                 a_fall_back_that_only_this_node_has_seen_is_noticed
+                a_ledger_that_fell_back_behind_an_epoch_is_brought_past_it
+                whoever_sends_a_line_away_is_recorded_though_nobody_stood_in_it
                 two_nodes_begin_a_lost_room_once
                 a_line_in_the_ledger_moves_out_and_back_in_and_who_was_admitted_goes_on
             }
@@ -142,6 +144,7 @@ macro_rules! waiting_room_conformance {
                 a_room_behind_what_is_known_is_lost_and_left_alone
                 an_epoch_begins_once
                 an_epoch_may_keep_its_line
+                an_epoch_that_keeps_its_line_gives_no_number_twice
                 places_of_a_lost_room_count_as_taken
                 rooms_know_nothing_of_each_other
                 it_does_what_the_reference_does

@@ -356,6 +356,19 @@ pub async fn an_epoch_may_keep_its_line(b: RoomBench) {
     assert!(matches!(reply.found[2], Arrived::New { place: Place { number: 13, .. }, position: 6 }), "{reply:?}");
 }
 
+pub async fn an_epoch_that_keeps_its_line_gives_no_number_twice(b: RoomBench) {
+    let b = b.opened().await;
+    b.come((1..=3).map(buyer)).await;
+    let seen = b.load(0).await.room;
+    // They come while somebody is about to begin the next epoch.
+    b.come((4..=5).map(buyer)).await;
+    assert!(b.store.begin(Room { epoch: 2, ..seen }, true).await.unwrap());
+    assert_eq!(b.come([buyer(6), buyer(4), buyer(7)]).await, [6, 4, 7]);
+    b.give_up(buyer(5), 5, PlaceState::Left).await;
+    b.give_up(buyer(6), 6, PlaceState::Bought).await;
+    assert_eq!(b.load(0).await.room.waiting, 5);
+}
+
 pub async fn places_of_a_lost_room_count_as_taken(b: RoomBench) {
     let log = vec![admission_of(0, 20, b.clock.now())];
     let lost = Room { next: 40, frontier: 20, wait_ended_through: 39, active: 3, log, ..b.empty(2) };

@@ -1,20 +1,23 @@
--- One change: name, stamp, greatest age, id for a new ledger, locks of the turn that ends; then keys with what
--- must lie there, keys where nothing may, numbered shelves and what comes at their end, new pairs, other pairs, keys
+-- One change: name, stamp, greatest age, bytes of its own, locks of the turn that ends; then keys with what must
+-- lie there, keys where nothing may, numbered shelves and what comes at their end, new pairs, other pairs, keys
 -- to remove, pointers to add to a few, members to take from shelves, and members to put on them. Everything is
 -- checked before the first write.
-local batch, stamp, age_max, new_id = take(), take(), tonumber(take()), take()
+local batch, stamp, age_max, own = take(), take(), tonumber(take()), take()
 local locks = take_many(tonumber(take()))
-local NAMES = P .. ':names'
+local NAMES, NAMES_MIN = P .. ':names', 65536
 
-if halt ~= '' then return {id, gen, rev, halt, 'halted'} end
+if halt ~= '' then return {id, gen, rev, tag, halt, 'halted'} end
 if batch ~= '' then
   local known = redis.call('ZMSCORE', NAMES, batch .. '1', batch .. '0')
-  if known[1] then return {id, gen, rev, halt, 'yes'} end
-  if known[2] then return {id, gen, rev, halt, 'closed'} end
+  if known[1] then
+    ends_turn(batch, locks)
+    return {id, gen, rev, tag, halt, 'yes'}
+  end
+  if known[2] then return {id, gen, rev, tag, halt, 'closed'} end
 end
-if stamp ~= '' and math.abs(now - tonumber(stamp)) > age_max then return {id, gen, rev, halt, 'late'} end
+if stamp ~= '' and math.abs(now - tonumber(stamp)) > age_max then return {id, gen, rev, tag, halt, 'late'} end
 
-local function refused(key) return {id, gen, rev, halt, 'refused', string.sub(key, #P + 1)} end
+local function refused(key) return {id, gen, rev, tag, halt, 'refused', string.sub(key, #P + 1)} end
 
 -- What lies there must be the same.
 local n = tonumber(take())
@@ -39,7 +42,7 @@ at = at + n
 local lists = {}
 for i = 1, tonumber(take()) do
   local list, key, first, count = take(), take(), tonumber(take()), tonumber(take())
-  if redis.call('LLEN', list) ~= first then return {id, gen, rev, halt, 'refused', key} end
+  if redis.call('LLEN', list) ~= first then return {id, gen, rev, tag, halt, 'refused', key} end
   lists[i] = {list, at + 1, at + count}
   at = at + count
 end
@@ -111,23 +114,32 @@ local function write()
   end
 
   if id == '' then
-    id = new_id
+    id = own
     redis.call('HSET', META, 'id', id)
   end
   rev = redis.call('HINCRBY', META, 'rev', 1)
+  tag = string.format('%.0f ', rev) .. own
+  redis.call('HSET', META, 'tag', tag)
+  redis.call('HSET', TAGS, string.format('%.0f', rev % TAGGED), tag)
   if batch ~= '' then
     redis.call('ZADD', NAMES, time[1], batch .. '1')
-    -- Names are forgotten after a quarter of an hour, a few at a time.
-    local old = redis.call('ZCOUNT', NAMES, '-inf', tonumber(time[1]) - 900)
-    if old > 0 then redis.call('ZREMRANGEBYRANK', NAMES, 0, math.min(old, 64) - 1) end
+    -- Names are forgotten after a quarter of an hour, a few at a time, and so many never: a clock may jump.
+    local spare = redis.call('ZCARD', NAMES) - NAMES_MIN
+    if spare > 0 then
+      local old = redis.call('ZCOUNT', NAMES, '-inf', tonumber(time[1]) - 900)
+      local forgotten = math.min(old, 64, spare)
+      if forgotten > 0 then redis.call('ZREMRANGEBYRANK', NAMES, 0, forgotten - 1) end
+    end
     ends_turn(batch, locks)
   end
-  return {id, gen, rev, halt, 'yes'}
+  return {id, gen, rev, tag, halt, 'yes'}
 end
 
 local done, answer = pcall(write)
 if done then return answer end
 local why = type(answer) == 'table' and answer.err or tostring(answer)
+if not wrote then return redis.error_reply(why) end
 -- Nothing takes back what was written: nobody writes on top of half a change.
-if wrote then redis.call('HSET', META, 'halt', string.format('%.0f %.0f %s', rev, rev, time[1])) end
-return redis.error_reply(why)
+halt = string.format('%.0f %.0f %s', rev, rev, time[1])
+redis.call('HSET', META, 'halt', halt)
+return {id, gen, rev, tag, halt, 'broken', why}

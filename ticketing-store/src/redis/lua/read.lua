@@ -1,10 +1,11 @@
 -- One view: whose turn is to begin (nobody's: ''), with lease, patience and locks; keys to get; keys to follow;
--- packed shelves of a few pointers; spans, each as kind, shelf, from, to, direction and limit.
+-- packed shelves of a few pointers, each with from, to, direction and limit; spans, each as kind, shelf, from, to,
+-- direction and limit.
 local me = take()
 if me ~= '' then
   local lease, patience = tonumber(take()), tonumber(take())
   if not begins_turn(me, lease, patience, take_many(tonumber(take()))) then
-    return {id, gen, rev, halt, time[1], time[2], 0}
+    return {id, gen, rev, tag, halt, time[1], time[2], 0}
   end
 end
 
@@ -45,23 +46,91 @@ local named = {}
 for i, entry in ipairs(entries) do named[i] = entry and P .. entry or P end
 local followed = get(named)
 
--- Each of a few pointers ends with the length of what it points to, and its own; with it comes what it points to.
-local fews = get(take_many(tonumber(take())))
+-- What a pointer of a few leads to stands before its last byte, which is the length of that.
+local function rest_of(member) return string.sub(member, 1, -2 - string.byte(member, -1)) end
+local function target_of(member) return P .. string.sub(member, -1 - string.byte(member, -1), -2) end
+
+-- Byte by byte, whatever the server's language: the first six of them decide nearly always.
+local function head(bytes) return struct.unpack('>I6', #bytes < 6 and bytes .. '\0\0\0\0\0\0' or bytes) end
+local function is_less(one, other, one_head, other_head)
+  if one_head ~= other_head then return one_head < other_head end
+  for i = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, i), string.byte(other, i)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+
+-- The first `limit` of `members` from `from` on and before `to`, in no order. They are packed in the order they were
+-- put there, which is nearly that of their keys.
+local function first_of(members, from, to, direction, limit)
+  local best, rests, heads, count = {}, {}, {}, 0
+  local from_head, to_head, descending = head(from), head(to), direction == 'd'
+  local function is_before(rest, its, n)
+    if descending then return is_less(rests[n], rest, heads[n], its) end
+    return is_less(rest, rests[n], its, heads[n])
+  end
+  local function consider(member)
+    local rest = rest_of(member)
+    local its = head(rest)
+    if is_less(rest, from, its, from_head) or (to ~= '' and not is_less(rest, to, its, to_head)) then return end
+    if count == limit and not is_before(rest, its, count) then return end
+    count = math.min(count + 1, limit)
+    local n = count
+    while n > 1 and is_before(rest, its, n - 1) do
+      best[n], rests[n], heads[n] = best[n - 1], rests[n - 1], heads[n - 1]
+      n = n - 1
+    end
+    best[n], rests[n], heads[n] = member, rest, its
+  end
+  -- Unpacked from the end on: the last one comes first.
+  local first, last, step = 1, #members, 1
+  if not descending then first, last, step = #members, 1, -1 end
+  for i = first, last, step do
+    local member, is_behind = members[i], false
+    if count == limit and #member - string.byte(member, -1) > 6 then
+      local its = head(member)
+      is_behind = descending and its < heads[count] or not descending and its > heads[count]
+    end
+    if not is_behind then consider(member) end
+  end
+  return best
+end
+
+-- With each of a few pointers comes what it points to. Where there are many, only those that are wanted are looked
+-- up, unless one of them leads nowhere and others take its place.
+local function lead(members)
+  local targets = {}
+  for n, member in ipairs(members) do targets[n] = target_of(member) end
+  local values, found, all = get(targets), {}, true
+  for n, member in ipairs(members) do
+    found[2 * n - 1] = member
+    found[2 * n] = values[n]
+    all = all and values[n]
+  end
+  return found, all
+end
+
+local MANY = 256
+local few_asked, few_shelves = {}, {}
+for i = 1, tonumber(take()) do
+  few_shelves[i] = take()
+  few_asked[i] = {from = take(), to = take(), direction = take(), limit = tonumber(take())}
+end
+local fews = get(few_shelves)
 for i, packed in ipairs(fews) do
   if packed then
-    local members, targets, stop = {}, {}, #packed
+    local members, stop = {}, #packed
     while stop > 0 do
       local member = string.sub(packed, stop - string.byte(packed, stop), stop - 1)
-      local length = string.byte(member, -1)
       members[#members + 1] = member
-      targets[#targets + 1] = P .. string.sub(member, -1 - length, -2)
       stop = stop - #member - 1
     end
-    local values, found = get(targets), {}
-    for n, member in ipairs(members) do
-      found[2 * n - 1] = member
-      found[2 * n] = values[n]
+    local asked, found, all = few_asked[i], nil, false
+    if #members > MANY and asked.limit > 0 and asked.limit < #members then
+      found, all = lead(first_of(members, asked.from, asked.to, asked.direction, asked.limit))
     end
+    if not all then found = lead(members) end
     fews[i] = found
   end
 end
@@ -109,4 +178,4 @@ for n = 1, tonumber(take()) do
   end
   spans[n] = found
 end
-return {id, gen, rev, halt, time[1], time[2], 1, gets, entries, followed, fews, spans}
+return {id, gen, rev, tag, halt, time[1], time[2], 1, gets, entries, followed, fews, spans}

@@ -4,8 +4,10 @@ local room = read()
 if room and room.e >= tonumber(ARGV[2]) then
     return 0
 end
-local frontier, taken = tonumber(ARGV[4]), tonumber(ARGV[10])
+local next_number, frontier, taken = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[10])
 if room and ARGV[11] == '1' then
+    -- Somebody may have come since the room was looked at.
+    next_number = math.max(next_number, room.n)
     if tonumber(ARGV[5]) > frontier then
         redis.call('ZREMRANGEBYSCORE', line, '(' .. ARGV[4], ARGV[5])
     end
@@ -16,7 +18,7 @@ else
         redis.call('ZADD', line, text(number), 'taken' .. text(number))
     end
 end
-redis.call('HSET', root, 'e', ARGV[2], 'v', 1, 'n', ARGV[3], 'f', ARGV[4], 'a', ARGV[5], 'w', ARGV[6], 'c', ARGV[7],
-    's', 0, 'm', ARGV[4], 'l', ARGV[8], 'p', ARGV[9])
+redis.call('HSET', root, 'e', ARGV[2], 'v', 1, 'n', text(next_number), 'f', ARGV[4], 'a', ARGV[5], 'w', ARGV[6], 'c',
+    ARGV[7], 's', 0, 'm', ARGV[4], 'l', ARGV[8], 'p', ARGV[9])
 keep()
 return 1

@@ -16,4 +16,5 @@ for at = 1, #ARGV[4], 25 do
 end
 write_places()
 redis.call('HSET', root, 'v', text(room.v))
+keep()
 return reply(room)

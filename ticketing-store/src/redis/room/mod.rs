@@ -9,6 +9,7 @@ mod codec;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use ::redis::Value;
 use futures_util::future::BoxFuture;
 use ticketing_core::{
     clock::{Clock, Timestamp},
@@ -24,6 +25,7 @@ use self::codec::Answer;
 use super::{
     address::Address,
     client::Client,
+    error::Failure,
     script::{Call, Script},
 };
 
@@ -48,6 +50,8 @@ static NOW: Script = Script::new("local time = redis.call('TIME') return time[1]
 
 /// How long a call may take, a second try after a lost connection included.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+/// How long one answer may take: less, or nobody would notice that a connection is dead.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Most places of a lost room that count as taken.
 const TAKEN_MAX: u64 = 10_000;
 
@@ -56,7 +60,7 @@ const TAKEN_MAX: u64 = 10_000;
 #[error("a waiting room of its own is a redis:// URL, and this one {0}")]
 pub struct RoomUrlError(pub(in crate::redis) String);
 
-/// Waiting rooms in Redis. A clone of the URL is the same rooms.
+/// Waiting rooms in Redis: all who open the same URL have the same ones.
 pub struct RedisRooms {
     client: Client,
     /// Tells the time instead of the server.
@@ -76,7 +80,7 @@ impl RedisRooms {
     /// # Errors
     /// [`RoomUrlError`] names what is wrong with the URL, and repeats no value.
     pub fn open(url: &str, clock: Option<Arc<dyn Clock>>) -> Result<Self, RoomUrlError> {
-        Ok(Self { client: Client::open(url).map_err(RoomUrlError)?, clock })
+        Ok(Self { client: Client::hasty(url, ANSWER).map_err(RoomUrlError)?, clock })
     }
 
     /// Whether `url` names Redis. Looks at nothing but the text.
@@ -105,19 +109,16 @@ impl RedisRooms {
         call
     }
 
-    /// What a script answers. One whose connection broke is run once more: none does harm by being run twice.
+    /// What a script answers. One whose connection broke is run once more: none that comes here does harm by being
+    /// run twice.
     async fn run(&self, what: &'static str, call: &Call) -> Result<Answer, StoreError> {
-        let tried = async {
+        in_time(what, async {
             match self.client.run(call).await {
                 Ok(answer) => Ok(answer),
                 Err(_) => self.client.run(call).await,
             }
-        };
-        let answer = match tokio::time::timeout(ANSWERED_WITHIN, tried).await {
-            Ok(answer) => answer.map_err(|failure| failure.of_reading(what))?,
-            Err(slow) => return Err(StoreError::unavailable(what, slow)),
-        };
-        Ok(Answer::of(what, answer))
+        })
+        .await
     }
 
     /// Runs a script about a room, and reads what it answers behind the room.
@@ -128,16 +129,36 @@ impl RedisRooms {
         call: Call,
         read: impl FnOnce(&mut Answer, u64) -> Result<T, StoreError>,
     ) -> Result<Reply<T>, RoomError> {
-        let mut answer = self.run(what, &call).await?;
-        let Reply { room, mark, shown, at, found: steps } = answer.room(session_id)?;
-        let found = read(&mut answer, steps)?;
-        Ok(Reply { room, mark, shown, at, found })
+        let answer = self.run(what, &call).await?;
+        reply(answer, session_id, read)
     }
 
     /// Whether a script did what it was asked.
     async fn apply(&self, what: &'static str, call: Call) -> Result<bool, StoreError> {
         Ok(self.run(what, &call).await?.number()? == 1)
     }
+}
+
+/// What comes of `tried`, unless it takes too long.
+async fn in_time(
+    what: &'static str,
+    tried: impl Future<Output = Result<Value, Failure>>,
+) -> Result<Answer, StoreError> {
+    match tokio::time::timeout(ANSWERED_WITHIN, tried).await {
+        Ok(answer) => Ok(Answer::of(what, answer.map_err(|failure| failure.of_reading(what))?)),
+        Err(slow) => Err(StoreError::unavailable(what, slow)),
+    }
+}
+
+/// The room, and what stands behind it.
+fn reply<T>(
+    mut answer: Answer,
+    session_id: SessionId,
+    read: impl FnOnce(&mut Answer, u64) -> Result<T, StoreError>,
+) -> Result<Reply<T>, RoomError> {
+    let Reply { room, mark, shown, at, found: steps } = answer.room(session_id)?;
+    let found = read(&mut answer, steps)?;
+    Ok(Reply { room, mark, shown, at, found })
 }
 
 fn micros(at: Timestamp) -> u64 {
@@ -153,7 +174,7 @@ impl WaitingRoom for RedisRooms {
     fn now(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
         Box::pin(async {
             // Asked for in any case: it shows that the server is there.
-            let call = NOW.call(self.client.address().prefix.as_bytes());
+            let call = NOW.call(format!("{{{}}}", self.client.address().prefix).as_bytes());
             let told = self.run("asking for the time", &call).await?.number()?;
             let told = Timestamp::from_micros(i64::try_from(told).unwrap_or(i64::MAX));
             Ok(self.clock.as_ref().map_or(told, |clock| clock.now()))
@@ -181,7 +202,7 @@ impl WaitingRoom for RedisRooms {
         }
         call.arg(&packed);
         match terms.waits_from {
-            Some(from) => call.number(from.micros().unsigned_abs()),
+            Some(from) => call.number(micros(from)),
             None => call.arg(b""),
         };
         Box::pin(self.ask("joining a waiting room", session_id, call, move |answer, _| {
@@ -233,8 +254,12 @@ impl WaitingRoom for RedisRooms {
     }
 
     fn clear(&self, session_id: SessionId, since: Mark) -> RoomAnswer<'_, u64> {
-        let call = self.since(&CLEAR, session_id, since);
-        Box::pin(self.ask("clearing a waiting room", session_id, call, |answer, _| answer.number()))
+        let (what, call) = ("clearing a waiting room", self.since(&CLEAR, session_id, since));
+        Box::pin(async move {
+            // Once: a second run would send away whoever came behind the first.
+            let answer = in_time(what, self.client.run(&call)).await?;
+            reply(answer, session_id, |answer, _| answer.number())
+        })
     }
 
     fn begin(&self, room: Room, keeps_line: bool) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -60,16 +60,20 @@ local function lost_reply(room)
     return room and {0, room.e, room.v} or {0}
 end
 
-local function reply(room, ...)
-    local kept = redis.call('HMGET', root, 'l', 'p', 'm')
-    return {1, now, room.e, room.v, room.n, room.f, room.a, room.w, room.c, room.s,
-        waiting(room), active(room), kept[1], kept[2], tonumber(kept[3]), ...}
-end
-
 local function keep()
     redis.call('EXPIRE', root, KEPT_SECONDS)
     redis.call('EXPIRE', line, KEPT_SECONDS)
     redis.call('EXPIRE', places, KEPT_SECONDS)
+end
+
+local function reply(room, ...)
+    -- Whoever only asks where they stand keeps the room, too.
+    if redis.call('TTL', root) < KEPT_SECONDS / 2 then
+        keep()
+    end
+    local kept = redis.call('HMGET', root, 'l', 'p', 'm')
+    return {1, now, room.e, room.v, room.n, room.f, room.a, room.w, room.c, room.s,
+        waiting(room), active(room), kept[1], kept[2], tonumber(kept[3]), ...}
 end
 
 -- Fields of `places` that were read, and those among them that were changed.
