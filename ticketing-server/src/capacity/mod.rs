@@ -6,23 +6,31 @@
 //! once, and before anything is found out about it.
 
 mod class;
+mod pace;
 mod streams;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use http::StatusCode;
 use metrics::{Counter, Gauge};
 
 pub(crate) use self::class::{Class, NO_ROUTE, waits_for_body};
+use self::pace::Pace;
 pub(crate) use self::streams::{Following, Streams};
 use crate::{config::ConcurrencyConfig, error::ApiError};
 
 /// The room of one server.
 #[derive(Debug)]
-pub struct Capacity([Arc<Room>; Class::COUNT]);
+pub struct Capacity {
+    rooms: [Arc<Room>; Class::COUNT],
+    pace: Pace,
+}
 
 /// The room of one class.
 #[derive(Debug)]
@@ -69,7 +77,8 @@ impl Capacity {
             (Class::Other, "other", config.other_max),
         ];
         debug_assert!(classes.iter().enumerate().all(|(place, (class, ..))| *class as usize == place));
-        Self(classes.map(|(_, name, max)| Arc::new(Room::new(name, max))))
+        let rooms = classes.map(|(_, name, max)| Arc::new(Room::new(name, max)));
+        Self { rooms, pace: Pace::new(config.refusals_per_second) }
     }
 
     /// The way into the room of `class`, if there seems to be a place.
@@ -77,16 +86,25 @@ impl Capacity {
     /// # Errors
     /// 503 `overloaded`.
     pub(crate) fn admit(&self, class: Class) -> Result<Admission, ApiError> {
-        let room = &self.0[class as usize];
+        let room = &self.rooms[class as usize];
         if room.taken.load(Ordering::Relaxed) >= room.max {
             return Err(room.refuse());
         }
         Ok(Admission(Arc::new(Pending { room: Arc::clone(room), place: OnceLock::new() })))
     }
 
+    /// Waits until it is time to answer a request of `class` that there was no room for.
+    pub(crate) async fn refused(&self, class: Class) {
+        let hurries = matches!(class, Class::Callback | Class::Probe | Class::Metrics);
+        let wait = if hurries { Duration::ZERO } else { self.pace.wait() };
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// Brings the gauges up to date, and tells the log who was refused since the last time.
     pub(crate) fn tell(&self) {
-        for room in &self.0 {
+        for room in &self.rooms {
             room.in_flight.set(room.taken.load(Ordering::Relaxed) as f64);
             let refused = room.shed_lately.swap(0, Ordering::Relaxed);
             if refused > 0 {

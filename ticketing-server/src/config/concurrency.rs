@@ -24,6 +24,9 @@ pub struct ConcurrencyConfig {
     pub stream_max: usize,
     /// Everything else: accounts, administration, the sandbox gateway's pages.
     pub other_max: usize,
+    /// Refusals for want of room that are answered each second, over all classes; what is beyond that waits for its
+    /// refusal, a second at most. 0: all are answered at once.
+    pub refusals_per_second: u32,
 }
 
 impl ConcurrencyConfig {
@@ -58,6 +61,7 @@ impl Default for ConcurrencyConfig {
             metrics_max: 16,
             stream_max: 5_000,
             other_max: 1_024,
+            refusals_per_second: 2_000,
         }
     }
 }

@@ -79,6 +79,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("concurrency.metrics_max", Kind::Number),
     ("concurrency.stream_max", Kind::Number),
     ("concurrency.other_max", Kind::Number),
+    ("concurrency.refusals_per_second", Kind::Number),
     ("audit.key", Kind::Secret),
     ("tickets.signing_seed", Kind::Secret),
     ("tickets.signing_seed_previous", Kind::Secret),

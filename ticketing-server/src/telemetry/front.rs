@@ -53,6 +53,9 @@ pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
                     },
                     Err(refused) => *refused,
                 };
+                if exchange.is_shed(&response) {
+                    app.capacity.refused(exchange.class()).await;
+                }
                 Ok::<_, Infallible>(exchange.end(&app, response))
             }
         })
@@ -111,7 +114,7 @@ impl Exchange {
     /// that no handler gets to see.
     fn admit(&mut self, app: &App, request: &mut Request) -> Option<Response> {
         // First of all: a refusal must cost next to nothing.
-        let admission = match app.capacity.admit(Class::of(&self.method, self.route())) {
+        let admission = match app.capacity.admit(self.class()) {
             Ok(admission) => admission,
             Err(full) => return Some(full.into_response()),
         };
@@ -152,9 +155,20 @@ impl Exchange {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
     }
 
+    fn class(&self) -> Class {
+        Class::of(&self.method, self.route())
+    }
+
+    /// Whether there was no room for it.
+    fn is_shed(&self, response: &Response) -> bool {
+        let problem = response.extensions().get::<ApiError>();
+        response.status() == StatusCode::SERVICE_UNAVAILABLE
+            && problem.is_some_and(|problem| problem.reason() == "overloaded")
+    }
+
     /// What a probe asks for costs next to nothing, and it may ask at any rate; metrics have little room instead.
     fn is_probe(&self) -> bool {
-        matches!(Class::of(&self.method, self.route()), Class::Probe | Class::Metrics)
+        matches!(self.class(), Class::Probe | Class::Metrics)
     }
 
     fn end(self, app: &App, mut response: Response) -> Response {

@@ -22,13 +22,15 @@ use crate::{
     command::{Ask, Never, OpenRoom, QueueRefusal},
     ids::{SessionId, UserId},
     store::StoreError,
-    waiting_room::{Mark, Reply, Room, RoomError, Seen, Visitor, WaitingRoom},
+    waiting_room::{LineSlice, Mark, Reply, Room, RoomError, Seen, Visitor, WaitingRoom},
 };
 
 /// How often a call about a room that is begun anew meanwhile is made again.
 const TRIES_MAX: u32 = 6;
 /// Pause before somebody else's beginning is looked at.
 const BEGUN_WITHIN: Duration = Duration::from_millis(20);
+/// How long an epoch that the ledger has is given to begin in the store.
+const OPENED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A place as it was seen, and the room that it was seen in.
 type Look = (Arc<Reply<()>>, Seen);
@@ -121,11 +123,15 @@ impl Ticketing {
         // The ledger first: a room of an epoch that had begun by then is the one to look for.
         let Some(view) = self.queries().queue(session_id).await? else { return Ok(()) };
         let ledger = view.room;
-        let found = match rooms.store.load(session_id, Mark::default(), 0).await {
-            Ok(reply) => Some(reply),
-            Err(RoomError::Lost { .. }) => None,
-            Err(RoomError::Store(error)) => return Err(EngineError::Queue(error)),
-        };
+        let mut found = in_store(rooms, session_id).await?;
+        // Nobody here has seen that epoch in the store: whoever wrote it into the ledger may be about to begin it.
+        let is_news = ledger.apart && progress.mark <= Mark { epoch: ledger.epoch, version: 0 };
+        let mut waited = Duration::ZERO;
+        while is_news && waited < OPENED_WITHIN && found.as_ref().is_none_or(|it| it.mark.epoch < ledger.epoch) {
+            tokio::time::sleep(BEGUN_WITHIN).await;
+            waited += BEGUN_WITHIN;
+            found = in_store(rooms, session_id).await?;
+        }
         let floor = Progress { mark: Mark { epoch: ledger.epoch, version: 0 }, floor: Arc::new(ledger.clone()) };
         if let Some(found) = &found
             && ledger.apart
@@ -136,15 +142,16 @@ impl Ticketing {
             known.learned(found.mark, ledger, found.at);
             return Ok(());
         }
-        let (after, was_apart, keeps_line) = (ledger.epoch, ledger.apart, found.is_some());
+        let (after, was_apart, had_line) = (ledger.epoch, ledger.apart, found.is_some());
         let begin = OpenRoom { session_id, after, found: found.map(|found| found.room) };
+        // What is there by then is kept in any case: the epoch before may have begun meanwhile, and people have come.
         if let Some(room) = self.asked(begin).await?
-            && rooms.store.begin(room.clone(), keeps_line).await.map_err(EngineError::Queue)?
+            && rooms.store.begin(room.clone(), true).await.map_err(EngineError::Queue)?
         {
             if was_apart {
                 metrics::counter!("ticketing_queue_rebuilt_total").increment(1);
                 tracing::warn!(
-                    session = %session_id, epoch = room.epoch, frontier = room.frontier, keeps_line,
+                    session = %session_id, epoch = room.epoch, frontier = room.frontier, had_line,
                     "a waiting room was lost and is begun anew; who was admitted goes on"
                 );
             }
@@ -166,6 +173,15 @@ impl Ticketing {
             Ok(done) => Ok(done),
             Err(never) => match never {},
         }
+    }
+}
+
+/// The room as its store has it, whatever is known of it.
+async fn in_store(rooms: &Rooms, session_id: SessionId) -> Result<Option<Reply<LineSlice>>, Failure> {
+    match rooms.store.load(session_id, Mark::default(), 0).await {
+        Ok(reply) => Ok(Some(reply)),
+        Err(RoomError::Lost { .. }) => Ok(None),
+        Err(RoomError::Store(error)) => Err(EngineError::Queue(error)),
     }
 }
 
