@@ -83,6 +83,30 @@ bugs! {
     RevokedTicketAdmits = "revoked-ticket-admits",
     /// Waits behind a place that was given up never end while there is nothing to admit for.
     WaitHidden = "wait-hidden",
+    /// Stock that is short is made up for by one overdue hold at most.
+    OneOverdueHoldReclaimed = "one-overdue-hold-reclaimed",
+    /// A decline frees the seats of its hold, whoever has them by now.
+    DeclineFreesSeats = "decline-frees-seats",
+    /// A seat that is free again keeps the version with which it was taken.
+    FreedSeatUnseen = "freed-seat-unseen",
+    /// Money that is captured after a decline is taken for a duplicate.
+    CaptureAfterDeclineIgnored = "capture-after-decline-ignored",
+    /// A refund is of the price of one ticket, as the session has it by then.
+    RefundOfOneTicket = "refund-of-one-ticket",
+    /// The place of whoever bought is taken out of the count, and not marked.
+    BuyerStaysIn = "buyer-stays-in",
+    /// What admissions use up of their rate is counted in whole seconds.
+    CreditInWholeSeconds = "credit-in-whole-seconds",
+    /// A ticket that was used is answered as before to whoever scanned it first, whatever the scan.
+    RepeatByScanner = "repeat-by-scanner",
+    /// A refund whose first delivery was begun and never reported is not due again.
+    LeasedRefundForgotten = "leased-refund-forgotten",
+    /// A batch that is decided again, since somebody was faster, is answered as it was decided first.
+    FirstDecisionAnswered = "first-decision-answered",
+    /// A refund that took several tries is completed without a record of the audit log.
+    RetriedRefundUnrecorded = "retried-refund-unrecorded",
+    /// What a change of stock reclaims before it is refused is not written to its session.
+    ReclaimedWithoutSession = "reclaimed-without-session",
 }
 
 /// Whether this thread has `bug`.

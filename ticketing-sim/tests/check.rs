@@ -85,7 +85,7 @@ mod planted {
         let output = check("--planted --seeds 1000").output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{stdout}");
-        assert!(stdout.lines().last().unwrap().starts_with("20 of 20 planted bugs found"), "{stdout}");
+        assert!(stdout.lines().last().unwrap().starts_with("32 of 32 planted bugs found"), "{stdout}");
     }
 
     #[test]

@@ -38,7 +38,20 @@ enum Lie {
     LosesHolds,
     /// It says itself what is wrong with it.
     Confesses,
+    /// It fails whenever somebody wants to hold tickets.
+    FailsAlways,
+    /// It says that everybody has more than they may.
+    RefusesWrongly,
+    /// It knows nothing of the places that it gave.
+    LosesPlaces,
+    /// It tells who waits that all is sold, from the start.
+    SoldOutInTheLine,
+    /// It holds tickets at another price.
+    CostsNothing,
 }
+
+/// What the simulator sells at.
+const PRICE: i64 = 55_000;
 
 #[derive(Clone)]
 struct Liar {
@@ -88,8 +101,12 @@ impl Liar {
             .route("/api/admin/verify", get(Self::verify))
             .route(
                 "/api/queue/token",
-                post(async || ok(json!({ "queueToken": "token", "position": 0, "allowed": true }))),
+                post(async |State(liar): State<Self>| {
+                    let waits = matches!(liar.lie, Lie::LosesPlaces | Lie::SoldOutInTheLine);
+                    ok(json!({ "queueToken": "token", "position": u32::from(waits), "allowed": !waits }))
+                }),
             )
+            .route("/api/queue/status", get(Self::status))
             .route(hold, post(Self::hold))
             .route(&format!("{hold}/{{id}}"), get(Self::has_hold))
             .route("/api/payments/checkout", post(Self::check_out))
@@ -115,9 +132,21 @@ impl Liar {
         }))
     }
 
+    async fn status(State(liar): State<Self>) -> Answer {
+        if liar.lie == Lie::LosesPlaces {
+            return refused(StatusCode::NOT_FOUND, "queue_token_not_found");
+        }
+        ok(json!({ "state": "SOLD_OUT", "position": 1, "allowed": false }))
+    }
+
     async fn hold(State(liar): State<Self>, headers: HeaderMap) -> Answer {
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         let next = liar.next();
+        match liar.lie {
+            Lie::FailsAlways => return refused(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Lie::RefusesWrongly => return refused(StatusCode::CONFLICT, "limit_exceeded"),
+            _ => {}
+        }
         let mut holds = liar.holds.lock().unwrap();
         let full = holds.len() as u64 >= liar.stock && liar.lie != Lie::HoldsWithoutEnd;
         if (full && !holds.contains_key(&key)) || liar.lie == Lie::SoldOutFromTheStart {
@@ -126,9 +155,10 @@ impl Liar {
         let number = *holds.entry(key).or_insert(next);
         let number = if liar.lie == Lie::ForgetsKeys { next } else { number };
         let expires = "2040-01-01T00:00:00Z";
+        let amount = if liar.lie == Lie::CostsNothing { 0 } else { PRICE };
         (
             StatusCode::CREATED,
-            Json(json!({ "holdId": id("hold", number), "quantity": 1, "amount": 5, "expiresAt": expires })),
+            Json(json!({ "holdId": id("hold", number), "quantity": 1, "amount": amount, "expiresAt": expires })),
         )
     }
 
@@ -143,7 +173,7 @@ impl Liar {
         let number = body["holdId"].as_str().unwrap().trim_start_matches("hold_");
         ok(json!({
             "paymentId": format!("payment_{number}"), "orderId": format!("order_{number}"), "pgPaymentId": number,
-            "paymentSessionUrl": "http://nowhere", "amount": 5, "currency": "KRW",
+            "paymentSessionUrl": "http://nowhere", "amount": PRICE, "currency": "KRW",
         }))
     }
 
@@ -188,4 +218,9 @@ async fn every_lie_is_found_out_and_the_truth_is_believed() {
     check(Lie::SellsNothing, "--retry 0", Some("I5")).await;
     check(Lie::LosesHolds, "--retry 0", Some("I16")).await;
     check(Lie::Confesses, "--retry 0", Some("I2")).await;
+    check(Lie::FailsAlways, "--retry 0", Some("defect")).await;
+    check(Lie::RefusesWrongly, "--retry 0", Some("refused")).await;
+    check(Lie::LosesPlaces, "--retry 0", Some("refused")).await;
+    check(Lie::SoldOutInTheLine, "--retry 0", Some("I13")).await;
+    check(Lie::CostsNothing, "--retry 0", Some("I4")).await;
 }

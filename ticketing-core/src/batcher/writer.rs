@@ -69,9 +69,11 @@ impl Writer {
     async fn commit(&self, commands: &Arc<[Command]>) -> Result<Vec<Outcome>, StoreError> {
         let mut conflicts = 0;
         let mut commands = Arc::clone(commands);
+        let mut decided_first = Vec::new();
         loop {
             let id = BatchId::from_uuid(self.ids.uuid(self.clock.now()));
             let error = match self.transact(id, &commands).await {
+                Ok(_) if !decided_first.is_empty() => return Ok(decided_first),
                 Ok(outcomes) => return Ok(outcomes),
                 Err((_, outcomes)) if is_planted(Planted::AnswerBeforeCommit) && outcomes.len() == commands.len() => {
                     return Ok(outcomes);
@@ -84,7 +86,12 @@ impl Writer {
                     BatchOutcome::Committed => return Ok(outcomes),
                     BatchOutcome::NotCommitted => StoreError::Conflict { detail: "the batch was lost".to_owned() },
                 },
-                Err((error @ StoreError::Conflict { .. }, _)) => error,
+                Err((error @ StoreError::Conflict { .. }, outcomes)) => {
+                    if is_planted(Planted::FirstDecisionAnswered) && decided_first.is_empty() {
+                        decided_first = outcomes;
+                    }
+                    error
+                }
                 Err((error, _)) => return Err(error),
             };
             conflicts += 1;

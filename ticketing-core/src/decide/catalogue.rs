@@ -13,6 +13,7 @@ use crate::{
     },
     event::{DESCRIPTION_CHARS_MAX, Event, NAME_CHARS_MAX},
     money::Money,
+    planted::{Planted, is_planted},
     seat::{Seat, SeatStatus},
     session::{Session, SessionKind, Stock, limits},
     store::Missing,
@@ -180,7 +181,8 @@ fn reclaim_for(context: &mut Context<'_>, patch: &SessionPatch, found: Session) 
     let by_kind = if patch.kind.is_some_and(|kind| kind != found.kind) { i64::MAX } else { 0 };
     let mut session = found.clone();
     expire::reclaim(context, &mut session, by_stock.max(by_kind))?;
-    Ok(if session == found { found } else { context.save(session) })
+    let is_kept = session == found || is_planted(Planted::ReclaimedWithoutSession);
+    Ok(if is_kept { session } else { context.save(session) })
 }
 
 fn apply(patch: &SessionPatch, session: &mut Session) {

@@ -154,11 +154,13 @@ impl<'a> Context<'a> {
         self.need(hold.wanted.seat_ids().iter().map(|id| Read::Seat(hold.session_id, id.clone())))?;
         let hold_id = (status != SeatStatus::Available).then_some(hold.id);
         let version = self.next_version(hold.session_id)?;
+        let unseen = status == SeatStatus::Available && is_planted(Planted::FreedSeatUnseen);
         for id in hold.wanted.seat_ids() {
             if let Some(seat) = self.snapshot.seats.get(&(hold.session_id, id.clone()))?.cloned() {
                 if is_planted(Planted::PartialSeatHold) && seat.hold_id.is_some_and(|holder| holder != hold.id) {
                     continue;
                 }
+                let version = if unseen { seat.version } else { version };
                 self.snapshot.seats.put(Seat { status, hold_id, version, ..seat });
             }
         }

@@ -64,7 +64,7 @@ pub(super) fn reclaim(context: &mut Context<'_>, session: &mut Session, wanted: 
                 return Ok(());
             }
         }
-        if earliest.holds.len() < earliest.limit as usize {
+        if earliest.holds.len() < earliest.limit as usize || is_planted(Planted::OneOverdueHoldReclaimed) {
             return Ok(());
         }
     }

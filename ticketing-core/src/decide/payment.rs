@@ -30,6 +30,9 @@ struct Purchase {
 pub(super) fn settle(context: &mut Context<'_>, command: &SettlePayment) -> Verdict<Settlement, PaymentRefusal> {
     let Some(mut purchase) = load(context, command)? else { return refuse(PaymentRefusal::PaymentNotFound) };
     let settlement = match (command.report.status, purchase.payment.status) {
+        (CallbackStatus::Success, PaymentStatus::Failed) if is_planted(Planted::CaptureAfterDeclineIgnored) => {
+            Settlement::Duplicate
+        }
         (CallbackStatus::Success, PaymentStatus::Pending | PaymentStatus::Failed) => {
             captured(context, command, &mut purchase)?
         }
@@ -219,7 +222,9 @@ fn free_place(context: &mut Context<'_>, session: &Session, hold: &Hold) -> Resu
     let place = context.snapshot.places.get(&(session.id, number))?.copied();
     if let (Some(mut room), Some(place)) = (room, place.filter(|place| place.state == PlaceState::In)) {
         admission::give_up(&mut room, &place);
-        context.snapshot.places.put(Place { state: PlaceState::Bought, ..place });
+        if !is_planted(Planted::BuyerStaysIn) {
+            context.snapshot.places.put(Place { state: PlaceState::Bought, ..place });
+        }
         context.snapshot.rooms.put(room);
     }
     Ok(())
@@ -253,6 +258,9 @@ fn declined(
         expire::expire(context, session, hold.clone())?;
     } else if hold.status == HoldStatus::Active {
         release::end(context, session, hold.clone(), command.caller)?;
+    }
+    if is_planted(Planted::DeclineFreesSeats) {
+        context.set_seats(hold, SeatStatus::Available)?;
     }
     cancel(context, order);
     payment.status = PaymentStatus::Failed;

@@ -9,7 +9,7 @@ use crate::{
     order::{Order, OrderStatus},
     outbox::{LEASE, OutboxMessage, OutboxStatus, backoff},
     payment::{Payment, PaymentStatus},
-    planted::key_of_refund,
+    planted::{Planted, is_planted, key_of_refund},
     seat::SeatStatus,
     store::Read,
     ticket::{Ticket, TicketStatus, ticket_id},
@@ -109,8 +109,10 @@ pub(super) fn complete(context: &mut Context<'_>, command: &CompleteOutbox) -> V
     }
     let status = match &command.result {
         Ok(()) => {
-            let meta = format!(r#"{{"order":"{}","key":"{}"}}"#, order.id, message.key);
-            context.audit(&mut session, Context::ENGINE, Action::RefundCompleted, payment.id, meta);
+            if message.attempts <= 1 || !is_planted(Planted::RetriedRefundUnrecorded) {
+                let meta = format!(r#"{{"order":"{}","key":"{}"}}"#, order.id, message.key);
+                context.audit(&mut session, Context::ENGINE, Action::RefundCompleted, payment.id, meta);
+            }
             let done_at = Some(context.now);
             context.snapshot.outbox.put(OutboxMessage {
                 status: OutboxStatus::Done,

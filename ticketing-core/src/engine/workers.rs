@@ -14,7 +14,7 @@ use crate::{
     ids::SessionId,
     outbox::OutboxMessage,
     payment::gateway::{GatewayError, Refund},
-    planted::key_of_attempt,
+    planted::{Planted, is_planted, key_of_attempt},
     store::StoreError,
 };
 
@@ -242,10 +242,16 @@ impl Ticketing {
         let payment = self.queries().payment(message.payment_id).await?;
         let corrupt = || StoreError::corrupt(format_args!("{} refunds a payment that is not there", message.id));
         let payment = payment.ok_or_else(corrupt)?;
+        let mut amount = payment.amount;
+        if is_planted(Planted::RefundOfOneTicket)
+            && let Some(view) = self.queries().session(message.session_id).await?
+        {
+            amount = view.session.price;
+        }
         let result = match &payment.gateway {
             Some(gateway) => {
                 let (key, pg_payment_id) = (key_of_attempt(&message), gateway.pg_payment_id.clone());
-                in_time(self.inner.gateway.refund(Refund { key, pg_payment_id, amount: payment.amount })).await
+                in_time(self.inner.gateway.refund(Refund { key, pg_payment_id, amount })).await
             }
             None => Err(GatewayError::Unavailable("the payment's name at the gateway is not recorded".to_owned())),
         };

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::Timestamp,
+    planted::{Planted, is_planted},
     waiting_room::{Admission, Place, PlaceState, QueuePolicy, Room, Standing},
 };
 
@@ -170,7 +171,12 @@ fn admit(room: &mut Room, policy: &QueuePolicy, line: &[Place], limit: u32, now:
     room.waiting = room.waiting.saturating_sub(step.admitted);
     room.active += step.admitted;
     if let Some(rate) = policy.admit_per_second.filter(|_| !policy.admits_at_once()) {
-        let spent = step.admitted.saturating_mul(1_000_000) / u64::from(rate.max(1));
+        let rate = u64::from(rate.max(1));
+        let spent = if is_planted(Planted::CreditInWholeSeconds) {
+            (step.admitted / rate).saturating_mul(1_000_000)
+        } else {
+            step.admitted.saturating_mul(1_000_000) / rate
+        };
         room.credited_until = room.credited_until.plus(std::time::Duration::from_micros(spent));
     }
     log_admission(room, policy, head, now);

@@ -39,6 +39,16 @@ pub enum Kind {
     LoseCommitReplies,
     /// Transactions break off where they were to be committed.
     LoseCommits,
+    /// The waiting rooms' server is killed and started again.
+    KillRedis,
+    /// The waiting rooms' server stands still.
+    PauseRedis,
+    /// The waiting rooms' server forgets everything.
+    FlushRedis,
+    /// Connections between servers and waiting rooms are cut, and new ones for a while.
+    CutRedis,
+    /// Everything between servers and waiting rooms takes longer.
+    DelayRedis,
 }
 
 impl Kind {
@@ -46,7 +56,7 @@ impl Kind {
     pub fn of(setup: Setup) -> Vec<Self> {
         let mut kinds =
             vec![Self::KillServer, Self::StopServer, Self::PauseServer, Self::CutClients, Self::DelayClients];
-        if setup == Setup::Postgres {
+        if matches!(setup, Setup::Postgres | Setup::PostgresRedis) {
             kinds.extend([
                 Self::KillPostgres,
                 Self::PausePostgres,
@@ -56,6 +66,9 @@ impl Kind {
                 Self::LoseCommitReplies,
                 Self::LoseCommits,
             ]);
+        }
+        if setup == Setup::PostgresRedis {
+            kinds.extend([Self::KillRedis, Self::PauseRedis, Self::FlushRedis, Self::CutRedis, Self::DelayRedis]);
         }
         kinds
     }
@@ -75,6 +88,11 @@ impl Kind {
             Self::EndBackends => "end Postgres backends",
             Self::LoseCommitReplies => "lose replies to COMMIT",
             Self::LoseCommits => "lose COMMITs",
+            Self::KillRedis => "kill Redis",
+            Self::PauseRedis => "pause Redis",
+            Self::FlushRedis => "flush Redis",
+            Self::CutRedis => "cut Redis off",
+            Self::DelayRedis => "slow Redis",
         }
     }
 }
@@ -141,8 +159,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_as_frequent_as_every_other() {
-        let (mut deck, mut rng) = (Deck::new(Kind::of(Setup::Postgres)), Rng::with_seed(1));
-        let mut drawn: Vec<_> = (0..36).filter_map(|_| deck.draw(&mut rng)).collect();
+        let (mut deck, mut rng) = (Deck::new(Kind::of(Setup::PostgresRedis)), Rng::with_seed(1));
+        let mut drawn: Vec<_> = (0..51).filter_map(|_| deck.draw(&mut rng)).collect();
         drawn.sort_unstable();
         assert!(drawn.chunks(3).all(|three| three[0] == three[2]), "{drawn:?}");
     }

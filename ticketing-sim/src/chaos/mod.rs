@@ -4,6 +4,7 @@ mod fault;
 mod ground;
 mod node;
 mod probe;
+mod queue;
 mod report;
 mod site;
 
@@ -22,4 +23,7 @@ pub enum Setup {
     Sqlite,
     /// Several servers on a database server of their own
     Postgres,
+    /// The same, with their waiting rooms on a Redis server of their own
+    #[value(name = "postgres+redis")]
+    PostgresRedis,
 }

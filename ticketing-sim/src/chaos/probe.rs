@@ -47,7 +47,7 @@ impl Probe {
         let token = self.accounts.token(&self.wire, self.user_id).await?;
         let until = clock.now().plus(WAIT_MAX);
         for node in 0..self.wire.nodes() {
-            while !self.writes(node, session, &token).await {
+            while !self.writes(node, session, &token.text).await {
                 if clock.now() > until {
                     return Ok(None);
                 }

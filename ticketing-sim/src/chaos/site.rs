@@ -18,6 +18,7 @@ use super::{
     ground::Ground,
     node::{self, Node, Program},
     probe::Probe,
+    queue::Queue,
 };
 use crate::{
     error::SimError,
@@ -46,6 +47,7 @@ pub struct Site {
     /// In front of each server.
     doors: Vec<Proxy>,
     ground: Option<Ground>,
+    queue: Option<Queue>,
     folder: TempDir,
     program: Program,
     secrets: Secrets,
@@ -68,8 +70,8 @@ impl Secrets {
     }
 }
 
-/// What every server of the store at `store` is told.
-fn settings(store: &str, secrets: &Secrets) -> Vec<(String, String)> {
+/// What every server of the store at `store`, with its waiting rooms at `queue`, is told.
+fn settings(store: &str, queue: Option<&str>, secrets: &Secrets) -> Vec<(String, String)> {
     let setting = |key: &str, value: &str| (format!("TICKETING__{key}"), value.to_owned());
     let unlimited = [
         "REQUESTS_PER_ADDRESS_PER_SECOND",
@@ -88,6 +90,7 @@ fn settings(store: &str, secrets: &Secrets) -> Vec<(String, String)> {
         setting("BOOTSTRAP__ADMIN_PASSWORD", secrets.admin_password.expose_secret()),
         setting("LOG__LEVEL", "warn"),
     ];
+    settings.extend(queue.map(|queue| setting("QUEUE__URL", queue)));
     // All buyers come from one address.
     settings.extend(unlimited.map(|limit| setting(&format!("LIMITS__{limit}"), "0")));
     settings
@@ -104,7 +107,11 @@ impl Site {
         let folder = folder.map_err(|error| SimError::Usage(format!("no folder for the servers: {error}")))?;
         let ground = match args.chaos_store {
             Setup::Sqlite => None,
-            Setup::Postgres => Some(Ground::start().await?),
+            Setup::Postgres | Setup::PostgresRedis => Some(Ground::start().await?),
+        };
+        let queue = match args.chaos_store {
+            Setup::Sqlite | Setup::Postgres => None,
+            Setup::PostgresRedis => Some(Queue::start().await?),
         };
         let store = match &ground {
             None => format!("sqlite://{}", folder.path().join("chaos.db").display()),
@@ -115,10 +122,10 @@ impl Site {
             (Setup::Sqlite, Some(_)) => {
                 return Err(SimError::Usage("--chaos-nodes: a file has one server".to_owned()));
             }
-            (Setup::Postgres, count) => count.unwrap_or(2),
+            (Setup::Postgres | Setup::PostgresRedis, count) => count.unwrap_or(2),
         };
         let secrets = Secrets::new();
-        let settings = settings(&store, &secrets);
+        let settings = settings(&store, queue.as_ref().map(Queue::url).as_deref(), &secrets);
         let program = Program { path, settings };
         let mut nodes = Vec::new();
         for number in 0..count {
@@ -131,7 +138,7 @@ impl Site {
         let probe = Probe::new(&urls(&doors), Accounts::new(Some(&secrets.jwt)), prober)?;
         let every = Duration::try_from_secs_f64(args.chaos_every).unwrap_or_default();
         let deck = Deck::new(Kind::of(args.chaos_store));
-        Ok(Self { nodes, doors, ground, folder, program, secrets, deck, every, probe })
+        Ok(Self { nodes, doors, ground, queue, folder, program, secrets, deck, every, probe })
     }
 
     /// The way in, by the doors that faults happen at.
@@ -187,41 +194,50 @@ impl Site {
         let number = rng.usize(..self.nodes.len());
         let (node, door) = (&mut self.nodes[number], &self.doors[number]);
         let lasting = Duration::from_millis(rng.u64(100..1_500));
-        match (kind, &self.ground) {
-            (Kind::KillServer, _) => {
+        match (kind, &self.ground, &self.queue) {
+            (Kind::KillServer, _, _) => {
                 node.kill();
                 tokio::time::sleep(lasting / 4).await;
                 let healed = clock.now();
                 node.start(&self.program).await?;
                 return Ok(healed);
             }
-            (Kind::StopServer, _) => {
+            (Kind::StopServer, _, _) => {
                 node.stop(STOPS_WITHIN).await?;
                 let healed = clock.now();
                 node.start(&self.program).await?;
                 return Ok(healed);
             }
-            (Kind::PauseServer, _) => {
+            (Kind::PauseServer, _, _) => {
                 let long = rng.u32(..LONG_PAUSE_ONE_IN) == 0 && left > LONG_PAUSE;
                 node.pause();
                 tokio::time::sleep(if long { LONG_PAUSE } else { lasting }).await;
                 node.go_on();
             }
-            (Kind::CutClients, _) => cut(door, lasting / 2).await,
-            (Kind::DelayClients, _) => slow_down(door, lasting, rng).await,
-            (Kind::KillPostgres, Some(ground)) => {
+            (Kind::CutClients, _, _) => cut(door, lasting / 2).await,
+            (Kind::DelayClients, _, _) => slow_down(door, lasting, rng).await,
+            (Kind::KillPostgres, Some(ground), _) => {
                 ground.cluster.kill().await;
                 tokio::time::sleep(lasting / 4).await;
                 ground.cluster.restart().await;
             }
-            (Kind::PausePostgres, Some(ground)) => ground.pause(lasting * 2).await,
-            (Kind::CutPostgres, Some(ground)) => cut(&ground.way, lasting / 2).await,
-            (Kind::DelayPostgres, Some(ground)) => slow_down(&ground.way, lasting, rng).await,
-            (Kind::EndBackends, Some(ground)) => {
+            (Kind::PausePostgres, Some(ground), _) => ground.pause(lasting * 2).await,
+            (Kind::CutPostgres, Some(ground), _) => cut(&ground.way, lasting / 2).await,
+            (Kind::DelayPostgres, Some(ground), _) => slow_down(&ground.way, lasting, rng).await,
+            (Kind::EndBackends, Some(ground), _) => {
                 ground.cluster.terminate_backends().await;
             }
-            (Kind::LoseCommitReplies, Some(ground)) => lose(&ground.way, How::AfterSent, lasting, rng).await,
-            (Kind::LoseCommits, Some(ground)) => lose(&ground.way, How::BeforeSent, lasting, rng).await,
+            (Kind::LoseCommitReplies, Some(ground), _) => lose(&ground.way, How::AfterSent, lasting, rng).await,
+            (Kind::LoseCommits, Some(ground), _) => lose(&ground.way, How::BeforeSent, lasting, rng).await,
+            (Kind::KillRedis, _, Some(queue)) => {
+                queue.server.kill().await;
+                tokio::time::sleep(lasting / 4).await;
+                queue.server.restart().await;
+            }
+            (Kind::PauseRedis, _, Some(queue)) => queue.pause(lasting * 2).await,
+            (Kind::FlushRedis, _, Some(queue)) => queue.server.flush().await,
+            (Kind::CutRedis, _, Some(queue)) => cut(&queue.way, lasting / 2).await,
+            (Kind::DelayRedis, _, Some(queue)) => slow_down(&queue.way, lasting, rng).await,
             (
                 Kind::KillPostgres
                 | Kind::PausePostgres
@@ -231,15 +247,17 @@ impl Site {
                 | Kind::LoseCommitReplies
                 | Kind::LoseCommits,
                 None,
-            ) => {}
+                _,
+            )
+            | (Kind::KillRedis | Kind::PauseRedis | Kind::FlushRedis | Kind::CutRedis | Kind::DelayRedis, _, None) => {}
         }
         Ok(clock.now())
     }
 
     /// Ends it all. After a broken promise, files and logs stay.
     pub fn end(self, clean: bool) {
-        let Self { nodes, doors, ground, folder, .. } = self;
-        drop((nodes, doors, ground));
+        let Self { nodes, doors, ground, queue, folder, .. } = self;
+        drop((nodes, doors, ground, queue));
         if !clean {
             anstream::eprintln!("the servers' files and logs are in {}", folder.keep().display());
         }

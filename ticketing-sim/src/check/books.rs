@@ -9,7 +9,7 @@ use ticketing_core::{
 };
 
 use super::{
-    oracle::{Books, HoldRecord, Lives, OrderRecord},
+    oracle::{Books, HoldRecord, Lives, OrderRecord, Record},
     scene::{at, user_of, wish_of},
 };
 
@@ -37,7 +37,17 @@ pub async fn read(store: &dyn Backend, session: SessionId) -> Result<Books, Stor
         places,
         waiting: view.room.waiting,
         undelivered: ledger.outbox.iter().filter(|message| message.status == OutboxStatus::Pending).count(),
+        log: log(&ledger),
     })
+}
+
+fn log(ledger: &Ledger) -> Vec<Record> {
+    let record = |record: &ticketing_core::audit::AuditRecord| Record {
+        at: at(record.at),
+        action: record.action.as_str(),
+        target: record.target.clone(),
+    };
+    ledger.audit.iter().map(record).collect()
 }
 
 fn holds(ledger: &Ledger) -> BTreeMap<ticketing_core::ids::HoldId, HoldRecord> {
@@ -60,6 +70,7 @@ fn orders(ledger: &Ledger) -> BTreeMap<ticketing_core::ids::OrderId, OrderRecord
             payment.and_then(|payment| payment.gateway.as_ref()).map(|session| session.pg_payment_id.to_string());
         OrderRecord {
             hold: order.hold_id,
+            payment_id: order.payment_id.to_string(),
             status: order.status.as_str(),
             payment: name,
             paid: payment.map_or("missing", |payment| payment.status.as_str()),

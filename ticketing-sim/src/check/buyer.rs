@@ -187,6 +187,7 @@ impl Shopper {
         let question = move |engine: Ticketing| async move { engine.queue_status(&token, user).await };
         let read = |status: QueueStatus| Answer::Standing {
             allowed: status.state == QueueState::Allowed,
+            sold_out: status.state == QueueState::SoldOut,
             position: status.position,
         };
         let (scene, who, sale) = (self.scene.clone(), self.who(), self.sale);

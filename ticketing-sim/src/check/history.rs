@@ -119,6 +119,7 @@ pub enum Answer {
     },
     Standing {
         allowed: bool,
+        sold_out: bool,
         position: u64,
     },
     Refunded,
@@ -162,6 +163,7 @@ pub enum No {
     NotActive,
     AlreadySold,
     AlreadyIn,
+    StockInUse,
     Other(String),
 }
 
@@ -185,7 +187,16 @@ impl Op {
             Answer::Pending => State::Pending,
             Answer::Unknown => State::Unknown,
             Answer::Refused(_) | Answer::Failed(_) => State::Failed,
-            _ => State::Acked,
+            Answer::Held { .. }
+            | Answer::Ended { .. }
+            | Answer::CheckedOut { .. }
+            | Answer::Settled(_)
+            | Answer::Unmatched
+            | Answer::Placed { .. }
+            | Answer::Standing { .. }
+            | Answer::Refunded
+            | Answer::Scanned { .. }
+            | Answer::Done => State::Acked,
         }
     }
 

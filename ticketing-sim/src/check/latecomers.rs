@@ -9,7 +9,7 @@ use super::{
     buyer::Shopper,
     history::{Answer, No, User, Wish},
     oracle::{Books, Breach},
-    persona::{Step, seat},
+    persona::{Step, Which, seat},
     plan::Sale,
     scene::Scene,
 };
@@ -45,7 +45,7 @@ pub async fn come(scene: &Scene, sale: usize, seed: u64) -> Option<Breach> {
     None
 }
 
-/// Holds `wish`, and waits in line for it as often as it takes.
+/// Holds `wish` and pays for it, and waits in line for it as often as it takes.
 async fn buy(mut shopper: Shopper, wish: Wish, queued: bool) -> Answer {
     let mut answer = Answer::Pending;
     for _ in 0..ATTEMPTS {
@@ -53,6 +53,9 @@ async fn buy(mut shopper: Shopper, wish: Wish, queued: bool) -> Answer {
             shopper.go(&[Step::Queue]).await;
         }
         answer = shopper.hold(1, wish.clone()).await;
+        if matches!(answer, Answer::Held { .. }) {
+            shopper.go(&[Step::Checkout(Which::Last), Step::Pay(Which::Last)]).await;
+        }
         if !matches!(answer, Answer::Refused(No::NotAdmitted | No::TokenExpired)) {
             break;
         }

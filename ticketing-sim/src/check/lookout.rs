@@ -1,17 +1,22 @@
 //! Whoever looks at the store itself, while everything goes on.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use fastrand::Rng;
-use ticketing_core::verify::{Violation, verify};
+use ticketing_core::{
+    seat::Seat,
+    store::StoreError,
+    verify::{Violation, verify},
+};
 use tokio::time::sleep;
 
 use super::{
     books,
-    oracle::{Breach, Lives},
+    oracle::{Breach, Follower, Lives},
     scene::Scene,
     sim::{executor::Owner, nodes::keys},
 };
@@ -28,6 +33,8 @@ pub struct Lookout {
 #[derive(Debug, Default)]
 struct Seen {
     lives: Lives,
+    /// Who follows the seats, sale by sale.
+    followers: BTreeMap<usize, Follower>,
     /// Of the first look that found anything.
     found: Vec<Breach>,
     looks: u64,
@@ -59,7 +66,13 @@ impl Lookout {
             Ok(report) => found.extend(report.violations.iter().map(breach)),
             Err(error) => found.push(Breach::of("defect", error.to_string())),
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for sale in (0..scene.sales.len()).filter(|sale| scene.sales[*sale].seated) {
+            match self.follow(scene, sale).await {
+                Ok(wrong) => found.extend(wrong),
+                Err(error) => found.push(Breach::of("defect", error.to_string())),
+            }
+        }
+        let mut seen = self.seen();
         books.iter().for_each(|books| books::observe(books, &mut seen.lives));
         if seen.found.is_empty() {
             seen.found = found;
@@ -67,9 +80,32 @@ impl Lookout {
         seen.looks += 1;
     }
 
+    /// Follows the seats of `sale` by what changed, and reads them all beside that, in one instant.
+    async fn follow(&self, scene: &Scene, sale: usize) -> Result<Option<Breach>, StoreError> {
+        let session = scene.sessions[sale];
+        let mut follower = self.seen().followers.remove(&sale).unwrap_or_default();
+        let begun = scene.now();
+        let (changed, all) =
+            (scene.store.seats(session, follower.since()).await?, scene.store.seats(session, None).await?);
+        let mut wrong = None;
+        if let (Some((of, changed)), Some((whole, all))) = (changed, all) {
+            let state = |seat: Seat| (seat.id.to_string(), seat.status.as_str());
+            follower.learn(of.version, changed.into_iter().map(state));
+            if of.version == whole.version && begun == scene.now() {
+                wrong = follower.compare(&all.into_iter().map(state).collect());
+            }
+        }
+        self.seen().followers.insert(sale, follower);
+        Ok(wrong)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What was broken, and how often somebody looked.
     pub fn report(&self) -> (Vec<Breach>, u64) {
-        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let seen = std::mem::take(&mut *self.seen());
         let mut breaches = seen.lives.breaches();
         breaches.extend(seen.found);
         (breaches, seen.looks)

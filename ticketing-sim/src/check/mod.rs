@@ -3,6 +3,7 @@
 
 mod books;
 mod buyer;
+mod gate;
 mod history;
 mod latecomers;
 mod lookout;
@@ -50,7 +51,7 @@ const FAILURES_TOLD_MAX: usize = 3;
 pub fn run(args: &CheckArgs) -> Result<(), SimError> {
     // A run that panics is a failure like any other; it is told with its seed.
     let loud = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(world::panics));
     let done = run_quietly(args);
     panic::set_hook(loud);
     done
@@ -83,8 +84,6 @@ fn check(args: &CheckArgs, first_only: bool) -> Report {
     bar.finish_and_clear();
     let mut report = Report::new(&seeds);
     let mut told = 0;
-    // Smaller runs are tried on this thread.
-    seeds::plant(seeds.plant);
     for outcome in outcomes {
         report.add(&outcome);
         if outcome.breaches.is_empty() {
@@ -92,14 +91,13 @@ fn check(args: &CheckArgs, first_only: bool) -> Report {
         }
         let failure = if told < FAILURES_TOLD_MAX && !args.no_shrink {
             let plan = Plan::draw(outcome.seed, args.scenario);
-            Failure::shrunk(&seeds, &outcome, shrink::shrink(plan, &outcome))
+            Failure::shrunk(&seeds, &outcome, shrink::shrink(plan, &outcome, seeds.plant))
         } else {
             Failure::as_it_is(&seeds, &outcome)
         };
         told += 1;
         report.failures.push(failure);
     }
-    seeds::plant(None);
     report
 }
 

@@ -25,10 +25,18 @@ pub const OPERATOR: Caller = Caller::of(Actor::Operator);
 /// How often something that was not answered is tried again.
 const ATTEMPTS: u32 = 5;
 
+/// How often the organiser looks whether anybody holds anything.
+const LOOKS_FOR_A_HOLD: u32 = 8;
+
 /// Does one chore.
 pub async fn chore(scene: Scene, mut random: Rng, chore: Chore) {
     match chore {
         Chore::SetTotal { sale, total } => {
+            let patch = SessionPatch { total_stock: Some(total), ..SessionPatch::default() };
+            change(&scene, &mut random, sale, Ask::SetTotal(total), patch, ATTEMPTS).await;
+        }
+        Chore::CutTotal { sale, total } => {
+            until_some_hold_is_over(&scene, &mut random, sale).await;
             let patch = SessionPatch { total_stock: Some(total), ..SessionPatch::default() };
             change(&scene, &mut random, sale, Ask::SetTotal(total), patch, ATTEMPTS).await;
         }
@@ -44,8 +52,7 @@ pub async fn chore(scene: Scene, mut random: Rng, chore: Chore) {
             let status = |status| SessionPatch { status: Some(status), ..SessionPatch::default() };
             change(&scene, &mut random, sale, Ask::SetOpen(false), status(SaleStatus::Paused), ATTEMPTS).await;
             sleep(Duration::from_millis(millis)).await;
-            // Until it is heard: a sale that stays halted would end the run.
-            change(&scene, &mut random, sale, Ask::SetOpen(true), status(SaleStatus::Open), u32::MAX).await;
+            open(&scene, &mut random, sale).await;
         }
         Chore::Clear { sale } => {
             let session = scene.sessions[sale];
@@ -81,6 +88,28 @@ pub async fn chore(scene: Scene, mut random: Rng, chore: Chore) {
     }
 }
 
+/// Opens a sale, until it is heard: one that stays halted would end the run.
+pub async fn open(scene: &Scene, random: &mut Rng, sale: usize) {
+    let patch = SessionPatch { status: Some(SaleStatus::Open), ..SessionPatch::default() };
+    change(scene, random, sale, Ask::SetOpen(true), patch, u32::MAX).await;
+}
+
+/// Waits for a hold of `sale`, and until it has just run out.
+async fn until_some_hold_is_over(scene: &Scene, random: &mut Rng, sale: usize) {
+    for _ in 0..LOOKS_FOR_A_HOLD {
+        let now = scene.now();
+        let ends = scene.recorder.all().into_iter().filter(|op| op.sale == sale).filter_map(|op| match op.answer {
+            Answer::Held { expires, .. } if expires > now => Some(expires),
+            _ => None,
+        });
+        if let Some(end) = ends.min() {
+            let left = u64::try_from(end - now).unwrap_or(0);
+            return sleep(Duration::from_micros(left) + Duration::from_millis(random.u64(0..1_500))).await;
+        }
+        sleep(Duration::from_secs(4)).await;
+    }
+}
+
 async fn change(scene: &Scene, random: &mut Rng, sale: usize, ask: Ask, patch: SessionPatch, attempts: u32) {
     let session = scene.sessions[sale];
     for _ in 0..attempts {
@@ -100,7 +129,12 @@ fn again(answer: &Answer) -> bool {
 
 /// Lets one thing happen to a machine, and pass.
 pub async fn mishap(scene: Scene, store: DistantKv, mishap: Mishap) {
-    if !scene.faults.planned(mishap.fault()) {
+    let node = match mishap {
+        Mishap::StoreDown { .. } => None,
+        Mishap::Crash { node, .. } | Mishap::Pause { node, .. } | Mishap::Jump { node, .. } => Some(node),
+    };
+    // Nothing happens to a node that is down.
+    if node.is_some_and(|node| !scene.nodes.is_up(node)) || !scene.faults.planned(mishap.fault()) {
         return;
     }
     match mishap {

@@ -74,7 +74,7 @@ pub fn draw(random: &mut Rng, scenario: Scenario, sale: &Sale, favourite: u8) ->
         Step::Hold { key, wish: wish(random, sale) }
     };
     let first = hold(random);
-    match if payments { kind % 8 + 4 } else { kind % 14 } {
+    match if payments { kind % 12 + 4 } else { kind % 16 } {
         0 => steps.extend([first, think(random, 2_000), Step::Release(Which::Last), Step::Release(Which::Last)]),
         1 => {
             let again = hold(random);
@@ -115,6 +115,15 @@ pub fn draw(random: &mut Rng, scenario: Scenario, sale: &Sale, favourite: u8) ->
             steps.push(first);
         }
         12 => steps.extend([first, think(random, ttl), Step::Checkout(Which::Last), Step::Pay(Which::Last)]),
+        13 => {
+            // Is declined when the hold is over, and somebody else may have what it was of.
+            let late = random.u64(0..ttl.max(2));
+            steps.extend([first, Step::Checkout(Which::Last), Step::Think(ttl + late), Step::Decline(Which::Last)]);
+        }
+        14 => {
+            steps.extend([first, Step::Checkout(Which::Last), Step::Release(Which::Last), think(random, ttl)]);
+            steps.push(Step::Decline(Which::Last));
+        }
         _ => steps.extend([first, Step::Checkout(Which::Last), think(random, ttl / 2), Step::Pay(Which::Last)]),
     }
     steps

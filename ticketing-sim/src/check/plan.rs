@@ -70,11 +70,30 @@ pub struct Buyer {
 /// What the organiser does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chore {
-    SetTotal { sale: usize, total: i64 },
-    SetLimit { sale: usize, limit: i64 },
-    SetPrice { sale: usize, price: i64 },
-    Halt { sale: usize, millis: u64 },
-    Clear { sale: usize },
+    SetTotal {
+        sale: usize,
+        total: i64,
+    },
+    /// The same, as soon as some hold is over.
+    CutTotal {
+        sale: usize,
+        total: i64,
+    },
+    SetLimit {
+        sale: usize,
+        limit: i64,
+    },
+    SetPrice {
+        sale: usize,
+        price: i64,
+    },
+    Halt {
+        sale: usize,
+        millis: u64,
+    },
+    Clear {
+        sale: usize,
+    },
     ReleaseSomebody,
     RefundSomebody,
     ScanSomebody,
@@ -229,8 +248,11 @@ fn draw_chores(random: &mut Rng, scenario: Scenario, sales: &[Sale]) -> Vec<(u64
     let count = if busy { random.usize(2..9) } else { random.usize(0..3) };
     let chore = |random: &mut Rng| {
         let sale = random.usize(0..sales.len());
-        let what = match random.u8(0..12) {
+        let what = match random.u8(0..14) {
             0 | 1 if !sales[sale].seated => Chore::SetTotal { sale, total: random.i64(0..9) },
+            12 | 13 if !sales[sale].seated => {
+                Chore::CutTotal { sale, total: random.i64(0..i64::from(sales[sale].stock)) }
+            }
             2 => Chore::SetLimit { sale, limit: random.i64(1..6) },
             3 => Chore::SetPrice { sale, price: random.i64(1..5) * 10_000 },
             4 => Chore::Halt { sale, millis: random.u64(500..8_000) },
@@ -244,18 +266,27 @@ fn draw_chores(random: &mut Rng, scenario: Scenario, sales: &[Sale]) -> Vec<(u64
     (0..count).map(|_| chore(random)).collect()
 }
 
+/// A mishap to a node, of about so many milliseconds.
+type DrawnMishap = fn(&mut Rng, usize, u64) -> Mishap;
+
 fn draw_mishaps(random: &mut Rng, rates: &Rates, nodes: usize) -> Vec<(u64, Mishap)> {
     let mut mishaps = Vec::new();
-    for fault in [Fault::StoreDown, Fault::NodeCrash, Fault::NodePause, Fault::ClockJump] {
+    // A clock of a running process never goes back, as `Clock` promises; one that is started again may.
+    let jump = |random: &mut Rng, node, _| Mishap::Jump {
+        node,
+        millis: if random.bool() { 3_600_000 } else { random.i64(1_000..60_000) },
+    };
+    let kinds: [(Fault, DrawnMishap); 4] = [
+        (Fault::StoreDown, |_, _, millis| Mishap::StoreDown { millis: millis / 2 }),
+        (Fault::NodeCrash, |_, node, millis| Mishap::Crash { node, millis }),
+        (Fault::NodePause, |_, node, millis| Mishap::Pause { node, millis: millis * 2 }),
+        (Fault::ClockJump, jump),
+    ];
+    for (fault, of) in kinds {
         for _ in 0..rates.of(fault) {
             let node = random.usize(0..nodes);
             let millis = random.u64(100..20_000);
-            let what = match fault {
-                Fault::StoreDown => Mishap::StoreDown { millis: millis / 2 },
-                Fault::NodeCrash => Mishap::Crash { node, millis },
-                Fault::NodePause => Mishap::Pause { node, millis: millis * 2 },
-                _ => Mishap::Jump { node, millis: if random.bool() { 3_600_000 } else { random.i64(1_000..60_000) } },
-            };
+            let what = of(random, node, millis);
             mishaps.push((random.u64(0..ARRIVALS + 20_000), what));
         }
     }

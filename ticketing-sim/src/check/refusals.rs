@@ -57,7 +57,7 @@ impl Told for CheckoutRefusal {
 impl Told for QueueRefusal {
     fn told(self) -> No {
         match self {
-            Self::SoldOut => No::Other("nothing is left to wait for".to_owned()),
+            Self::SoldOut => No::SoldOut,
             Self::NotOnSale | Self::SaleClosed => No::NotSelling,
             other => No::Other(other.to_string()),
         }
@@ -76,7 +76,10 @@ impl Told for QueueStatusRefusal {
 
 impl Told for CatalogueRefusal {
     fn told(self) -> No {
-        No::Other(self.to_string())
+        match self {
+            Self::StockInUse { .. } => No::StockInUse,
+            other => No::Other(other.to_string()),
+        }
     }
 }
 

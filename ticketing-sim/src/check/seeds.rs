@@ -35,13 +35,14 @@ impl Seeds {
         let last = AtomicU64::new(self.count);
         let done = Mutex::new(BTreeMap::new());
         let work = || {
-            plant(self.plant);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= last.load(Ordering::Relaxed) {
                     break;
                 }
                 let plan = Plan::draw(self.first.wrapping_add(number), self.scenario);
+                // Anew for each seed: a bug may remember something.
+                plant(self.plant);
                 let outcome = world::run(&plan, traced);
                 if first_only && !outcome.breaches.is_empty() {
                     // Every seed before this one is run or being run.

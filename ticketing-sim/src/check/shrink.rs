@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    oracle::Breach,
     plan::Plan,
+    seeds,
     sim::faults::Fault,
     world::{self, Outcome},
 };
@@ -22,16 +24,19 @@ pub struct Shrunk {
 }
 
 struct Search {
-    invariant: &'static str,
+    /// What it has to break.
+    kind: Kind,
+    /// The bug that is planted.
+    plant: Option<&'static str>,
     plan: Plan,
     drawn: BTreeSet<(Fault, u64)>,
     runs: u32,
 }
 
 /// The smallest run found that breaks what `outcome` of `plan` broke first.
-pub fn shrink(plan: Plan, outcome: &Outcome) -> Shrunk {
-    let invariant = outcome.breaches.first().map_or("", |breach| breach.invariant);
-    let mut search = Search { invariant, plan, drawn: outcome.drawn.clone(), runs: 0 };
+pub fn shrink(plan: Plan, outcome: &Outcome, plant: Option<&'static str>) -> Shrunk {
+    let kind = outcome.breaches.first().map_or(("", Vec::new()), kind);
+    let mut search = Search { kind, plant, plan, drawn: outcome.drawn.clone(), runs: 0 };
     let mut before = usize::MAX;
     // What one kind of cut makes superfluous, another takes away next time.
     while search.size() < before && search.runs < RUNS_MAX {
@@ -45,11 +50,27 @@ pub fn shrink(plan: Plan, outcome: &Outcome) -> Shrunk {
         search.cut_steps();
         search.cut(|plan| plan.nodes.clone(), |plan, nodes| plan.nodes = nodes);
     }
-    let outcome = world::run(&search.plan, true);
+    let outcome = search.run(&search.plan, true);
+    seeds::plant(None);
     Shrunk { plan: search.plan, outcome, runs: search.runs }
 }
 
+/// An invariant, and the words of what broke it.
+type Kind = (&'static str, Vec<String>);
+
+/// What kind of failure `breach` is: two that differ in numbers and names only are the same.
+fn kind(breach: &Breach) -> Kind {
+    let words = breach.detail.split_whitespace().filter(|word| !word.chars().any(|letter| letter.is_ascii_digit()));
+    (breach.invariant, words.map(str::to_owned).collect())
+}
+
 impl Search {
+    /// Runs `plan` as its seed was run.
+    fn run(&self, plan: &Plan, keep_trace: bool) -> Outcome {
+        seeds::plant(self.plant);
+        world::run(plan, keep_trace)
+    }
+
     fn size(&self) -> usize {
         let steps: usize = self.plan.buyers.iter().map(|buyer| 1 + buyer.steps.len()).sum();
         let faults = self.drawn.len();
@@ -62,8 +83,8 @@ impl Search {
             return false;
         }
         self.runs += 1;
-        let outcome = world::run(&candidate, false);
-        let fails = outcome.breaches.iter().any(|breach| breach.invariant == self.invariant);
+        let outcome = self.run(&candidate, false);
+        let fails = outcome.breaches.iter().any(|breach| kind(breach) == self.kind);
         if fails {
             self.plan = candidate;
             self.drawn = outcome.drawn;

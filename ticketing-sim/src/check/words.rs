@@ -63,7 +63,8 @@ pub fn told(answer: &Answer) -> String {
             format!("{new} in place {number}{admitted}")
         }
         Answer::Standing { allowed: true, .. } => "admitted".to_owned(),
-        Answer::Standing { allowed: false, position } => format!("waits, {position} in line"),
+        Answer::Standing { sold_out: true, .. } => "waits, and all is sold".to_owned(),
+        Answer::Standing { allowed: false, position, .. } => format!("waits, {position} in line"),
         Answer::Refunded => "it is given back".to_owned(),
         Answer::Scanned { replayed: false } => "come in".to_owned(),
         Answer::Scanned { replayed: true } => "come in, as before".to_owned(),
@@ -88,6 +89,7 @@ fn refusal(no: &No) -> String {
         No::NotFound => "there is no such thing".to_owned(),
         No::NotActive => "the hold is over".to_owned(),
         No::AlreadySold => "it is sold".to_owned(),
+        No::StockInUse => "more is held and sold".to_owned(),
         No::AlreadyIn => "somebody came in with it".to_owned(),
         No::Other(why) => why.clone(),
     }

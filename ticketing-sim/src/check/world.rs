@@ -1,8 +1,9 @@
 //! One run: faults first, then healing, then everything has to come to its end.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -15,6 +16,7 @@ use tokio::{sync::oneshot, time::sleep};
 use super::{
     books,
     buyer::Shopper,
+    gate::Gate,
     history::{Ask, Op, State, Who, Wish},
     latecomers,
     lookout::Lookout,
@@ -36,6 +38,7 @@ use super::{
 
 /// How long everything may take to come to its end.
 const DRAINED_WITHIN: Duration = Duration::from_secs(5_400);
+
 /// What a run came to.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -61,29 +64,58 @@ pub fn run(plan: &Plan, keep_trace: bool) -> Outcome {
         Ok(runtime) => runtime,
         Err(error) => return broken(plan, format!("no runtime: {error}")),
     };
+    let _guard = runtime.enter();
     let executor = Executor::new(plan.seed);
+    let clock = TrueClock::begin();
+    let trace = Trace::new(clock.clone(), keep_trace);
+    let faults = Faults::new(plan.seed, plan.rates.clone(), plan.left_out.clone());
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let (plan, inside) = (plan.clone(), executor.clone());
-        runtime.block_on(async { executor.run(live(plan, inside, keep_trace)).await })
+        let world =
+            World { clock: clock.clone(), executor: executor.clone(), trace: trace.clone(), faults: faults.clone() };
+        runtime.block_on(async { executor.run(live(plan.clone(), world)).await })
     }));
     // What still waits goes before its timers do.
-    let _guard = runtime.enter();
     executor.clear();
     ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        broken(plan, text.unwrap_or_else(|| "a panic without words".to_owned()))
+        let text = text.unwrap_or_else(|| "a panic without words".to_owned());
+        let place = PANICKED_AT.take().unwrap_or_else(|| "an unknown place".to_owned());
+        trace.note(format_args!("a panic at {place}: {text}"));
+        Outcome {
+            digest: trace.digest(),
+            trace: trace.lines(),
+            faults: faults.struck(),
+            drawn: faults.drawn(),
+            simulated: clock.elapsed(),
+            ..broken(plan, format!("a panic at {place}: {text}"))
+        }
     })
+}
+
+thread_local! {
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Notes where this thread panics, for the outcome of its run.
+pub fn panics(info: &PanicHookInfo<'_>) {
+    PANICKED_AT.set(info.location().map(ToString::to_string));
+}
+
+/// What is there before anything else.
+struct World {
+    clock: TrueClock,
+    executor: Executor,
+    trace: Trace,
+    faults: Faults,
 }
 
 fn broken(plan: &Plan, detail: String) -> Outcome {
     Outcome { seed: plan.seed, breaches: vec![Breach::of("defect", detail)], ..Outcome::default() }
 }
 
-async fn live(plan: Plan, executor: Executor, keep_trace: bool) -> Outcome {
-    let clock = TrueClock::begin();
-    let trace = Trace::new(clock.clone(), keep_trace);
-    let faults = Faults::new(plan.seed, plan.rates.clone(), plan.left_out.clone());
+async fn live(plan: Plan, world: World) -> Outcome {
+    let World { clock, executor, trace, faults } = world;
     let kv = MemoryKv::new(Arc::new(clock.clone()));
     let store: Arc<dyn Backend> = Arc::new(KvStore::over(kv.clone()));
     let distant = DistantKv::to(kv, executor.clone(), faults.clone(), trace.clone(), plan.seed ^ 1);
@@ -104,7 +136,8 @@ async fn live(plan: Plan, executor: Executor, keep_trace: bool) -> Outcome {
     let nodes = Nodes::new(parts, &plan.nodes);
     let sales = plan.sales.clone();
     let scene = Scene::new(scene::Parts { nodes, bank, clock, executor, faults, trace, store, sales, sessions });
-    let mut run = Run { plan, scene, distant, lookout: Lookout::default(), breaches: Vec::new() };
+    let gate = Gate::watch(&scene, distant.commits()).await;
+    let mut run = Run { plan, scene, distant, gate, lookout: Lookout::default(), breaches: Vec::new() };
     run.safety().await;
     run.heal().await;
     run.settle().await;
@@ -119,6 +152,7 @@ struct Run {
     plan: Plan,
     scene: Scene,
     distant: DistantKv,
+    gate: Gate,
     lookout: Lookout,
     breaches: Vec<Breach>,
 }
@@ -170,6 +204,15 @@ impl Run {
         self.distant.set_down(false);
         // Until whoever stood still is awake, and what was under way has arrived.
         sleep(Duration::from_secs(60)).await;
+        // A halt that nobody was answered may have come behind the opening.
+        let is_open_halt =
+            |op: &Op| op.ask == Ask::SetOpen(false) && matches!(op.state(), State::Unknown | State::Pending);
+        let halted: BTreeSet<usize> =
+            self.scene.recorder.all().iter().filter(|op| is_open_halt(op)).map(|op| op.sale).collect();
+        let mut random = Rng::with_seed(self.plan.seed ^ 5);
+        for sale in halted {
+            organiser::open(&self.scene, &mut random, sale).await;
+        }
         let mut open: BTreeMap<(usize, u32, String), (State, Wish)> = BTreeMap::new();
         for op in self.scene.recorder.all() {
             let (Who::Buyer(user), Ask::Hold { key, wish, token_of }) = (op.who, &op.ask) else { continue };
@@ -189,8 +232,9 @@ impl Run {
     /// Until every report is heard, every hold over and every refund made.
     async fn settle(&mut self) {
         if !self.until(DRAINED_WITHIN, |scene| scene.undelivered() == 0 && scene.nodes.backlog() == 0).await {
-            let count = self.scene.undelivered();
-            self.breaches.push(Breach::of("liveness", format!("{count} reports of the gateway are never taken")));
+            let (reports, commands) = (self.scene.undelivered(), self.scene.nodes.backlog());
+            let detail = format!("{reports} reports of the gateway and {commands} commands are never taken");
+            self.breaches.push(Breach::of("liveness", detail));
         }
         let longest = self.plan.sales.iter().map(|sale| {
             let line = sale.line.as_ref().map_or(0, |line| line.wait_seconds + line.window_seconds);
@@ -228,14 +272,19 @@ impl Run {
 
     async fn judge(mut self) -> Outcome {
         self.lookout.look(&self.scene).await;
-        let mut evidence =
-            Evidence { ops: self.scene.recorder.all(), bank: self.scene.bank.books(), ..Evidence::default() };
+        let mut evidence = Evidence {
+            ops: self.scene.recorder.all(),
+            bank: self.scene.bank.books(),
+            turns: self.gate.turns(),
+            ..Evidence::default()
+        };
         for (sale, session) in self.plan.sales.iter().zip(&*self.scene.sessions) {
             evidence.sales.push(Terms {
                 total: i64::from(sale.stock),
                 limit: i64::from(sale.limit),
                 price: sale.price,
                 ttl: i64::from(sale.ttl_seconds) * 1_000_000,
+                line: sale.line.clone(),
             });
             match books::read(&*self.scene.store, *session).await {
                 Ok(books) => evidence.end.push(books),
@@ -266,7 +315,7 @@ impl Run {
             unknown: count(State::Unknown) + count(State::Pending),
             faults: faults.struck(),
             drawn: faults.drawn(),
-            commits: self.distant.commits(),
+            commits: *self.distant.commits().borrow(),
             looks,
             simulated: self.scene.clock.elapsed(),
         }

@@ -25,6 +25,7 @@ Examples:
   Servers, a database and faults of its own making:
     ticketing-sim load --chaos --chaos-store sqlite --duration 300 --html chaos.html
     ticketing-sim load --chaos --chaos-store postgres --duration 1800 --chaos-every 2 --rate 60
+    ticketing-sim load --chaos --chaos-store postgres+redis --duration 1800
 
 Every run makes an event and sessions of its own, and archives the event at its end. The seed is
 printed: the same seed draws the same buyers and faults. The last line says PASS or FAIL.
@@ -70,7 +71,7 @@ pub struct LoadArgs {
     /// --duration come to
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub buyers: Option<u32>,
-    /// How many tickets there are; 100 unless given, 1,000,000 at the peak, half of what is wanted with --chaos
+    /// How many tickets there are; 100 unless given, 1,000,000 at the peak, four for ten that are wanted with --chaos
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=Stock::TOTAL_MAX))]
     pub stock: Option<i64>,
     /// How many tickets a buyer wants: a number, or a range such as 1..4 with both ends

@@ -10,7 +10,7 @@ use ticketing_core::{
 
 use super::{
     plan::{Delivery, Doubt, Ending, Plan},
-    shop::{Counter, Delivered, Heard, Page, Sale, Told, Wish},
+    shop::{Counter, Delivered, Heard, PRICE, Page, Sale, Told, Wish},
     story::{Answer, Call, HeldTickets, Place, Released, Reported, Sighting, SoldOut, Step, Story},
 };
 
@@ -23,6 +23,9 @@ const ASK_AGAIN_AFTER_MAX: Duration = Duration::from_millis(500);
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the end of its hold a late payment comes.
 const LATE_BY: Duration = Duration::from_millis(200);
+
+/// What is shown of a line may be so old.
+const SHOWN_LATE_SECONDS: u32 = 1;
 
 /// What all buyers of a sale have in common.
 #[derive(Debug, Clone)]
@@ -68,6 +71,19 @@ pub async fn buy(visit: Visit, counter: Arc<Counter>, plan: Plan, coming: Coming
     buyer.story
 }
 
+/// Whether a buyer who does nothing wrong may be refused `step` for this reason.
+fn may_be_refused(step: Step, reason: &str) -> bool {
+    match step {
+        Step::Join => matches!(reason, "sold_out" | "queue_full"),
+        Step::Poll | Step::Leave => reason == "queue_token_expired",
+        Step::Hold => matches!(reason, "sold_out" | "queue_token_expired"),
+        Step::Checkout => reason == "hold_not_active",
+        // It has a complaint of its own.
+        Step::Release => true,
+        Step::Read | Step::Callback | Step::Payment | Step::Tickets => false,
+    }
+}
+
 struct Buyer {
     visit: Visit,
     counter: Arc<Counter>,
@@ -87,8 +103,29 @@ impl Buyer {
 
     /// Puts a call that was answered now into the story.
     fn note<T>(&mut self, step: Step, due: Timestamp, asked: Timestamp, again: bool, heard: &Heard<T>) {
+        self.note_at(self.now(), step, due, asked, again, heard);
+    }
+
+    /// Puts a call into the story. A shop that fails breaks a promise, and so does one that refuses what an
+    /// honest buyer may ask.
+    fn note_at<T>(
+        &mut self,
+        answered: Timestamp,
+        step: Step,
+        due: Timestamp,
+        asked: Timestamp,
+        again: bool,
+        heard: &Heard<T>,
+    ) {
         let answer = heard.as_ref().map_or_else(Clone::clone, |_| Answer::Done);
-        let answered = self.now();
+        match &answer {
+            Answer::Failed { error } => self.story.complaints.push(format!("defect: {}: {error}", step.name())),
+            Answer::Refused { reason } if !may_be_refused(step, reason) => {
+                let user = self.story.plan.user_id;
+                self.story.complaints.push(format!("refused: {user} was refused to {}: {reason}", step.name()));
+            }
+            Answer::Done | Answer::Refused { .. } | Answer::Busy { .. } | Answer::Unknown => {}
+        }
         self.story.calls.push(Call { step, due, asked, answered, again, answer });
     }
 
@@ -110,7 +147,7 @@ impl Buyer {
             let Err(answer) = &heard else { return heard };
             unknown |= *answer == Answer::Unknown;
             if !answer.is_open() || self.now() > patient_until {
-                if answer.is_open() && unknown {
+                if unknown && (answer.is_open() || matches!(answer, Answer::Failed { .. })) {
                     self.story.unresolved.push(step);
                 }
                 return heard;
@@ -126,6 +163,8 @@ impl Buyer {
         let asked = self.now();
         let joined = self.ask(Step::Join, due, || counter.join(session_id)).await;
         if joined.as_ref().is_err_and(|answer| answer.is_refusal_for("sold_out")) {
+            // What was refused is the last call of those that were made.
+            let asked = self.story.calls.last().map_or(asked, |call| call.asked);
             self.story.sold_out = Some(SoldOut { quantity: 1, asked, answered: self.now() });
         }
         let mut turn = joined.ok()?;
@@ -151,6 +190,10 @@ impl Buyer {
                 place.seen.push(Sighting { asked, answered, position: turn.position });
             }
             place.allowed = turn.allowed.then_some(answered);
+        }
+        if let Some(last) = self.story.calls.last().filter(|_| turn.sold_out) {
+            let asked = last.asked.minus_seconds(SHOWN_LATE_SECONDS);
+            self.story.sold_out = Some(SoldOut { quantity: 1, asked, answered: last.answered });
         }
         turn.allowed.then_some(turn.token)
     }
@@ -207,9 +250,11 @@ impl Buyer {
 
     async fn hold_twice_at_once(&mut self, wish: &Wish, asked: Timestamp) -> Option<Told> {
         let counter = Arc::clone(&self.counter);
-        let (one, other) = join(counter.hold(wish), counter.hold(wish)).await;
-        self.note(Step::Hold, self.hold_due, asked, false, &one);
-        self.note(Step::Hold, self.hold_due, asked, false, &other);
+        let clock = Arc::clone(&self.visit.clock);
+        let timed = async || (counter.hold(wish).await, clock.now());
+        let ((one, one_at), (other, other_at)) = join(timed(), timed()).await;
+        self.note_at(one_at, Step::Hold, self.hold_due, asked, false, &one);
+        self.note_at(other_at, Step::Hold, self.hold_due, asked, false, &other);
         match (one, other) {
             (Ok(one), Ok(other)) => {
                 self.acknowledge(&one, asked);
@@ -220,8 +265,17 @@ impl Buyer {
                 }
                 Some(one)
             }
-            (Ok(told), Err(_)) | (Err(_), Ok(told)) => {
+            (Ok(told), Err(answer)) | (Err(answer), Ok(told)) => {
                 self.acknowledge(&told, asked);
+                // One that was decided first may have found nothing left.
+                if matches!(answer, Answer::Refused { .. }) && !answer.is_refusal_for("sold_out") {
+                    let hold = told.hold_id;
+                    self.story.complaints.push(format!("I7: {hold} was placed, and its key was refused: {answer:?}"));
+                }
+                if answer.is_open() {
+                    let again = self.hold_until_known(wish, asked).await;
+                    self.compare(&told, again.as_ref());
+                }
                 Some(told)
             }
             (Err(_), Err(_)) => self.hold_until_known(wish, asked).await,
@@ -248,6 +302,11 @@ impl Buyer {
         if told.quantity != self.story.plan.quantity {
             let (id, held, wanted) = (told.hold_id, told.quantity, self.story.plan.quantity);
             self.story.complaints.push(format!("I2: {id} holds {held} instead of {wanted}"));
+        }
+        let due = PRICE.minor * i64::from(told.quantity);
+        if told.amount != due {
+            let (id, amount) = (told.hold_id, told.amount);
+            self.story.complaints.push(format!("I4: {id} costs {amount} instead of {due}"));
         }
         let held = HeldTickets {
             hold_id: told.hold_id,
@@ -305,7 +364,12 @@ impl Buyer {
     async fn pay(&mut self, page: &Page) {
         let status = match self.story.plan.ending {
             Ending::IsDeclined => CallbackStatus::Fail,
-            _ => CallbackStatus::Success,
+            Ending::Pays
+            | Ending::PaysLate
+            | Ending::WalksAway
+            | Ending::WalksAwayFromPayment
+            | Ending::Releases
+            | Ending::LeavesTheLine => CallbackStatus::Success,
         };
         if let (Ending::PaysLate, Some(held)) = (self.story.plan.ending, &self.story.held) {
             self.wait_until(held.ends_latest.plus(LATE_BY)).await;
@@ -349,8 +413,10 @@ impl Buyer {
 
     async fn deliver_five_at_once(&mut self, page: &Page, status: CallbackStatus) {
         let (counter, asked) = (Arc::clone(&self.counter), self.now());
-        for heard in join_all((0..5).map(|_| counter.report(page, status))).await {
-            self.note(Step::Callback, asked, asked, false, &heard);
+        let clock = Arc::clone(&self.visit.clock);
+        let timed = async || (counter.report(page, status).await, clock.now());
+        for (heard, answered) in join_all((0..5).map(|_| timed())).await {
+            self.note_at(answered, Step::Callback, asked, asked, false, &heard);
             self.be_told(&heard);
         }
     }

@@ -15,6 +15,9 @@ use crate::error::SimError;
 /// How long a buyer waits for one answer, unless said otherwise.
 const PATIENCE_MILLIS: u32 = 10_000;
 
+/// How long buyers who logged in before the sale can buy: a token of the server lives a little longer.
+const LOGGED_IN_SECONDS: u32 = 600;
+
 /// Checks what belongs together, before anything is started.
 ///
 /// # Errors
@@ -25,6 +28,11 @@ pub fn check(args: &LoadArgs, scene: &Scene) -> Result<(), SimError> {
     if over_http && scene.shares.has(Ending::PaysLate) && !signs {
         let text = "late payments need --webhook-secret-file: the sandbox's page takes none";
         return Err(SimError::Usage(text.to_owned()));
+    }
+    let signs_tokens = args.access.jwt_secret.is_some() || args.access.jwt_secret_file.is_some();
+    if over_http && !signs_tokens && args.duration.is_some_and(|seconds| seconds > LOGGED_IN_SECONDS) {
+        let text = format!("--duration over {LOGGED_IN_SECONDS} needs --jwt-secret-file: buyers log in once");
+        return Err(SimError::Usage(text));
     }
     let every = args.chaos.chaos_every;
     if !(0.0..=3_600.0).contains(&every) {

@@ -19,7 +19,12 @@ mod tables;
 mod tally;
 mod timeline;
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{
+    fs::File,
+    io::{IsTerminal, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,6 +56,8 @@ pub async fn run(args: LoadArgs) -> Result<(), SimError> {
     let scene = Scene::of(&args)?;
     entrance::check(&args, &scene)?;
     let mut history = args.history.as_deref().map(History::create).transpose()?;
+    // Before anything is done: a wrong path must not cost a run.
+    let page = args.html.as_deref().map(page).transpose()?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     anstream::eprintln!("seed {seed}");
 
@@ -72,14 +79,19 @@ pub async fn run(args: LoadArgs) -> Result<(), SimError> {
     let verified = shop.verify().await?;
     shop.leave().await;
     let report = tally.finish(seed, &scene, verified);
-    if let Some(path) = &args.html {
-        let page = html::page(&report, tally.timeline());
-        std::fs::write(path, page).map_err(|error| SimError::Usage(format!("{}: {error}", path.display())))?;
-    }
     if let Some(site) = site {
         site.end(report.broken().is_empty());
     }
-    print(&report, args.json)
+    let printed = print(&report, args.json);
+    if let Some(mut page) = page {
+        let written = page.write_all(html::page(&report, tally.timeline()).as_bytes());
+        written.map_err(|error| SimError::Usage(format!("the page cannot be written: {error}")))?;
+    }
+    printed
+}
+
+fn page(path: &Path) -> Result<File, SimError> {
+    File::create(path).map_err(|error| SimError::Usage(format!("{}: {error}", path.display())))
 }
 
 async fn enter(args: &LoadArgs, site: Option<&Site>) -> Result<Shop, SimError> {

@@ -256,7 +256,9 @@ impl Stored for OutboxMessage {
 
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![unique(keys::outbox_by_key(&self.key))];
-        if self.status == OutboxStatus::Pending {
+        let is_under_way = self.attempts > 0 && self.last_error.is_none();
+        let is_forgotten = is_under_way && is_planted(Planted::LeasedRefundForgotten);
+        if self.status == OutboxStatus::Pending && !is_forgotten {
             entries.push(plain(keys::due_outbox().and(&self.next_attempt_at).and(&self.id)));
         }
         entries

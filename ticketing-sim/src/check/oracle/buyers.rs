@@ -26,6 +26,7 @@ pub fn check(evidence: &Evidence, stories: &Stories<'_>, found: &mut Vec<Breach>
         for (user, theirs) in of_user {
             one_at_a_time(user, &theirs, found);
             within_the_limit(user, &theirs, &limit, found);
+            granted_within_the_limit(user, &theirs, &limit, found);
         }
     }
 }
@@ -50,10 +51,30 @@ fn within_the_limit(user: User, stories: &[&Story<'_>], limit: &Setting<'_>, fou
     }
 }
 
+/// Whatever the limit was before: it was kept when each was granted.
+fn granted_within_the_limit(user: User, stories: &[&Story<'_>], limit: &Setting<'_>, found: &mut Vec<Breach>) {
+    for story in stories {
+        let Some(told) = story.hold else { continue };
+        let late =
+            story.paid.iter().filter(|op| op.answer == Answer::Settled(Settled::Sold) && op.asked > told.expires);
+        let late = late.filter_map(|op| Some((op.asked, op.answered?)));
+        for (from, to) in late.chain([(story.asked(), told.acked)]) {
+            let others = stories.iter().filter(|other| other.key != story.key).flat_map(|other| other.certain());
+            let others: i64 = others.filter(|span| span.from <= from && to < span.to).map(|span| span.count).sum();
+            let (count, most) = (story.count(), limit.most(from, to));
+            if others + count > most {
+                let detail =
+                    format!("buyer {user} with {others} tickets got {count} more at {}, of {most}", seconds(to));
+                found.push(Breach::of("I12", detail));
+            }
+        }
+    }
+}
+
 fn lived_its_time(evidence: &Evidence, story: &Story<'_>, ttl: i64, found: &mut Vec<Breach>) {
     let Some(told) = story.hold else { return };
     let user = story.user;
-    if told.created < story.asked() || told.created > told.acked || told.expires - told.created < ttl {
+    if told.created < story.asked() || told.created > told.acked || told.expires - told.created != ttl {
         let (from, to) = (seconds(told.created), seconds(told.expires));
         found.push(Breach::of("I9", format!("buyer {user} was given a hold from {from} to {to}")));
     }

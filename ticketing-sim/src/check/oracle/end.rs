@@ -33,6 +33,9 @@ pub fn check(evidence: &Evidence, stories: &Stories<'_>, found: &mut Vec<Breach>
             (Ask::Join, Answer::Placed { number, .. }, Who::Buyer(user)) if books.places.get(number) != Some(&user) => {
                 found.push(Breach::of("I16", format!("buyer {user} was given place {number}, and does not have it")));
             }
+            (Ask::Checkout { .. }, Answer::CheckedOut { order, .. }, _) if !books.orders.contains_key(order) => {
+                found.push(Breach::of("I16", format!("{order} was acknowledged and is missing")));
+            }
             (Ask::Refund { order }, Answer::Refunded, _)
                 if books.orders.get(order).is_none_or(|order| order.status != "REFUNDED") =>
             {
@@ -56,7 +59,8 @@ fn kept(story: &Story<'_>, books: &Books, found: &mut Vec<Breach>) {
         found.push(Breach::of("I16", format!("{hold} of buyer {user} was acknowledged and is missing")));
         return;
     };
-    if record.user != user || record.wish != *told.wish || record.key != story.key {
+    let told_as_it_is = record.expires == told.expires && record.wish == *told.wish;
+    if record.user != user || !told_as_it_is || record.key != story.key {
         found.push(Breach::of("I16", format!("{hold} was acknowledged as another than it is")));
     }
     let ended = |op: &&&super::Op| matches!(op.answer, Answer::Ended { .. } | Answer::Settled(Settled::Declined));

@@ -57,7 +57,10 @@ fn replays(story: &Story<'_>, found: &mut Vec<Breach>) {
     for op in story.asks.iter().filter(|op| op.asked > told.acked) {
         let Ask::Hold { wish, .. } = &op.ask else { continue };
         let right = match &op.answer {
-            Answer::Held { replayed, .. } => *replayed && wish == told.wish,
+            Answer::Held { replayed, amount, created, expires, .. } => {
+                let as_before = (*amount, *created, *expires) == (told.amount, told.created, told.expires);
+                *replayed && wish == told.wish && as_before
+            }
             Answer::Refused(No::KeyReused) => wish != told.wish,
             Answer::Pending | Answer::Unknown | Answer::Failed(_) => true,
             _ => false,

@@ -15,19 +15,26 @@ pub fn check(evidence: &Evidence, found: &mut Vec<Breach>) {
         let ops: Vec<&Op> = evidence.ops.iter().filter(|op| op.sale == sale).collect();
         in_order(&ops, found);
         by_prefix(&ops, found);
+        if evidence.sales[sale].line.is_some() {
+            with_a_place(&ops, found);
+        }
     }
 }
 
 fn in_order(ops: &[&Op], found: &mut Vec<Breach>) {
     let given = ops.iter().filter_map(|op| match (op.answer.clone(), op.answered, op.who) {
-        (Answer::Placed { number, existing: false, .. }, Some(answered), Who::Buyer(user)) => {
-            Some((number, op.asked, answered, user))
+        (Answer::Placed { number, existing, .. }, Some(answered), Who::Buyer(user)) => {
+            // A place that was there before was asked for at some time.
+            Some((number, if existing { At::MIN } else { op.asked }, answered, user))
         }
         _ => None,
     });
     let given: Vec<_> = given.collect();
     for (place, (number, asked, answered, user)) in given.iter().enumerate() {
         for (other, asked_other, answered_other, by) in &given[..place] {
+            if number == other && user == by {
+                continue;
+            }
             if number == other {
                 found.push(Breach::of("I10", format!("place {number} was given to buyers {by} and {user}")));
             } else if (answered < asked_other && number > other) || (answered_other < asked && other > number) {
@@ -56,6 +63,11 @@ fn by_prefix(ops: &[&Op], found: &mut Vec<Breach>) {
             (Ask::Poll { place, token_of }, Answer::Standing { allowed, .. }) if *token_of == user => {
                 (*place, *allowed)
             }
+            // Who holds tickets was admitted.
+            (Ask::Hold { token_of: Some(of), .. }, Answer::Held { replayed: false, .. }) if *of == user => {
+                let Some(place) = place_of(ops, op) else { continue };
+                (place, true)
+            }
             _ => continue,
         };
         if allowed && admitted.is_none_or(|(furthest, _)| number > furthest) {
@@ -76,14 +88,7 @@ fn waits_ahead(ops: &[&Op], number: u64, at: At, admitted: u32, found: &mut Vec<
             (Ask::Hold { token_of: Some(of), .. }, Answer::Refused(No::NotAdmitted), Who::Buyer(user))
                 if *of == user =>
             {
-                // Its place is the last one it was given before.
-                let given =
-                    ops.iter().filter(|other| other.who == op.who && other.answered.is_some_and(|at| at <= op.asked));
-                let mut places = given.filter_map(|other| match other.answer {
-                    Answer::Placed { number, .. } => Some(number),
-                    _ => None,
-                });
-                let Some(place) = places.next_back() else { continue };
+                let Some(place) = place_of(ops, op) else { continue };
                 (op.asked > at, place, user)
             }
             _ => continue,
@@ -96,6 +101,27 @@ fn waits_ahead(ops: &[&Op], number: u64, at: At, admitted: u32, found: &mut Vec<
             );
             found.push(Breach::of("I11", detail));
             return;
+        }
+    }
+}
+
+/// The place that the token of a hold is of: the last one its buyer was given before.
+fn place_of(ops: &[&Op], op: &Op) -> Option<u64> {
+    let given = ops.iter().filter(|other| other.who == op.who && other.answered.is_some_and(|at| at <= op.asked));
+    let mut places = given.filter_map(|other| match other.answer {
+        Answer::Placed { number, .. } => Some(number),
+        _ => None,
+    });
+    places.next_back()
+}
+
+/// Where there is a waiting room, nobody holds tickets past it.
+fn with_a_place(ops: &[&Op], found: &mut Vec<Breach>) {
+    for op in ops {
+        if let (Ask::Hold { token_of: None, .. }, Answer::Held { replayed: false, .. }, Who::Buyer(user)) =
+            (&op.ask, &op.answer, op.who)
+        {
+            found.push(Breach::of("I11", format!("buyer {user} holds tickets without a place in the line")));
         }
     }
 }

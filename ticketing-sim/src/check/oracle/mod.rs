@@ -7,11 +7,15 @@
 mod buyers;
 mod door;
 mod end;
+mod follower;
 mod keys;
 mod life;
 mod line;
+mod log;
 mod money;
 mod owners;
+mod policy;
+mod refusals;
 mod setting;
 mod span;
 mod stock;
@@ -24,8 +28,11 @@ use std::collections::BTreeMap;
 use ticketing_core::ids::{HoldId, OrderId, TicketId};
 
 use self::story::Stories;
-pub use self::{life::Lives, stock::seconds};
-use super::history::{At, Op, User, Wish};
+pub use self::{follower::Follower, life::Lives, stock::seconds};
+use super::{
+    history::{At, Op, User, Wish},
+    plan::Line,
+};
 
 /// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -54,6 +61,8 @@ pub struct Terms {
     pub price: i64,
     /// Life of a hold, in microseconds.
     pub ttl: At,
+    /// The waiting room in front of it.
+    pub line: Option<Line>,
 }
 
 /// Everything that a run left behind.
@@ -67,6 +76,8 @@ pub struct Evidence {
     pub end: Vec<Books>,
     /// The gateway's books, by its names for payments.
     pub bank: BTreeMap<String, Account>,
+    /// What happened to the waiting rooms, sale by sale.
+    pub turns: Vec<Vec<Turn>>,
 }
 
 /// What the gateway knows of a payment.
@@ -76,8 +87,21 @@ pub struct Account {
     pub amount: i64,
     /// What was taken, if anything.
     pub captured: Option<i64>,
-    /// The keys under which it was given back, each once.
-    pub refunds: Vec<String>,
+    /// What it was asked to give back, by key: each counts once.
+    pub refunds: BTreeMap<String, i64>,
+}
+
+/// A change of a waiting room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// When the room had changed before: whoever decided this change had seen that one.
+    pub since: At,
+    /// When it was there for everybody to see.
+    pub at: At,
+    /// Places that were given.
+    pub joined: Vec<(u64, User)>,
+    /// Places whose turn it was.
+    pub admitted: Vec<(u64, User)>,
 }
 
 /// A sale as it stands at the end.
@@ -99,6 +123,19 @@ pub struct Books {
     pub waiting: u64,
     /// Messages that are not delivered.
     pub undelivered: usize,
+    /// The audit log.
+    pub log: Vec<Record>,
+}
+
+/// A record of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: At,
+    /// What was done.
+    pub action: &'static str,
+    /// To what.
+    pub target: String,
 }
 
 /// A hold at the end.
@@ -123,6 +160,8 @@ pub struct HoldRecord {
 pub struct OrderRecord {
     /// Its hold.
     pub hold: HoldId,
+    /// Its payment.
+    pub payment_id: String,
     /// `PENDING`, `PAID`, `CANCELLED` or `REFUNDED`.
     pub status: &'static str,
     /// The gateway's name for its payment, if it has one.
@@ -141,7 +180,10 @@ pub fn judge(evidence: &Evidence) -> Vec<Breach> {
     keys::check(evidence, &stories, &mut found);
     buyers::check(evidence, &stories, &mut found);
     money::check(evidence, &stories, &mut found);
+    refusals::check(evidence, &stories, &mut found);
     line::check(evidence, &mut found);
+    policy::check(evidence, &stories, &mut found);
+    log::check(evidence, &mut found);
     owners::check(evidence, &stories, &mut found);
     door::check(evidence, &mut found);
     end::check(evidence, &stories, &mut found);

@@ -49,16 +49,18 @@ fn settled(order: &OrderRecord, account: &Account, tickets: i64) -> Option<Strin
         None => tickets == 0 && refunds == 0 && order.paid != "SUCCEEDED",
         Some(_) => match (order.status, order.paid) {
             ("PAID", "SUCCEEDED") => tickets == order.count && refunds == 0 && account.captured == Some(account.amount),
-            ("CANCELLED" | "REFUNDED", "REFUNDED") => tickets == 0 && refunds == 1,
+            // What is asked for is what the order costs: the gateway gives back all that it took for that.
+            ("CANCELLED" | "REFUNDED", "REFUNDED") => {
+                tickets == 0 && refunds == 1 && account.refunds.values().all(|asked| *asked == account.amount)
+            }
             _ => false,
         },
     };
     let captured = account.captured.map_or("nothing was captured".to_owned(), |amount| format!("{amount} captured"));
     let (status, paid, count) = (order.status, order.paid, order.count);
+    let refunds = if refunds == 0 { "no refund".to_owned() } else { format!("refunds {:?}", account.refunds) };
     (!right).then(|| {
-        format!(
-            "{captured}, {refunds} refunds, {tickets} of {count} tickets; the order is {status}, its payment {paid}"
-        )
+        format!("{captured}, {refunds}, {tickets} of {count} tickets; the order is {status}, its payment {paid}")
     })
 }
 

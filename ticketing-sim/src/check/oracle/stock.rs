@@ -77,10 +77,8 @@ fn refused(op: &Op, stories: &Stories<'_>, total: &Setting<'_>, found: &mut Vec<
         }
         (Ask::Hold { key, .. }, Answer::Refused(No::SeatTaken(seats)), Who::Buyer(user)) => {
             for seat in seats {
-                let others = stories.of_sale(op.sale).filter(|story| (story.user, story.key) != (user, key.as_str()));
-                let has_it = |story: &Story<'_>| story.wish().is_some_and(|wish| wish.seats().contains(seat));
-                let taken = others.filter(|story| has_it(story)).flat_map(Story::possible);
-                if !taken.into_iter().any(|span| span.touches(op.asked, answered)) {
+                let is_other = |story: &Story<'_>| (story.user, story.key) != (user, key.as_str());
+                if !seat_taken(op, answered, seat, stories, is_other) {
                     let detail =
                         format!("buyer {user} was refused seat {seat} at {}, which was free", seconds(answered));
                     found.push(Breach::of("I13", detail));
@@ -91,11 +89,17 @@ fn refused(op: &Op, stories: &Stories<'_>, total: &Setting<'_>, found: &mut Vec<
             let Some(story) = stories.of_payment.get(payment.as_str()).map(|number| &stories.all[*number]) else {
                 return;
             };
-            if !story.wish().is_some_and(|wish| wish.seats().is_empty()) {
+            let is_other = |other: &Story<'_>| (other.user, other.key) != (story.user, story.key);
+            let seats = story.wish().map_or(&[][..], |wish| wish.seats());
+            if !seats.is_empty() {
+                if seats.iter().all(|seat| !seat_taken(op, answered, seat, stories, is_other)) {
+                    let at = seconds(answered);
+                    let detail = format!("{payment} was given back at {at} for want of seats, all of which were free");
+                    found.push(Breach::of("I13", detail));
+                }
                 return;
             }
-            let most =
-                taken_by_others(op, answered, stories, |other| (other.user, other.key) != (story.user, story.key));
+            let most = taken_by_others(op, answered, stories, is_other);
             let free = total.least(op.asked, answered) - most;
             if free >= story.count() {
                 let detail =
@@ -105,6 +109,19 @@ fn refused(op: &Op, stories: &Stories<'_>, total: &Setting<'_>, found: &mut Vec<
         }
         _ => {}
     }
+}
+
+/// Whether one of the others may have had `seat` at some instant of a call.
+fn seat_taken(
+    op: &Op,
+    answered: i64,
+    seat: &String,
+    stories: &Stories<'_>,
+    others: impl Fn(&Story<'_>) -> bool,
+) -> bool {
+    let has_it = |story: &&Story<'_>| others(story) && story.wish().is_some_and(|wish| wish.seats().contains(seat));
+    let mut taken = stories.of_sale(op.sale).filter(has_it).flat_map(Story::possible);
+    taken.any(|span| span.touches(op.asked, answered))
 }
 
 fn taken_by_others(op: &Op, answered: i64, stories: &Stories<'_>, others: impl Fn(&Story<'_>) -> bool) -> i64 {

@@ -35,6 +35,7 @@ pub struct Story<'a> {
 pub struct Told<'a> {
     pub hold: HoldId,
     pub wish: &'a Wish,
+    pub amount: i64,
     pub acked: At,
     pub created: At,
     pub expires: At,
@@ -106,21 +107,27 @@ impl Story<'_> {
 
     /// When it may have had its tickets.
     pub fn possible(&self) -> Vec<Span> {
-        let count = self.count();
+        self.possibly_held().into_iter().chain(self.possibly_sold()).collect()
+    }
+
+    /// When it may have lived, being paid or not.
+    pub fn possibly_held(&self) -> Option<Span> {
         if !self.asks.iter().any(|op| op.may_have_happened()) {
-            return Vec::new();
+            return None;
         }
-        let Some(told) = self.hold else { return vec![Span { from: self.asked(), to: NEVER, count }] };
-        let mut spans = vec![Span { from: self.asked(), to: told.expires.min(self.has_ended()), count }];
+        let to = self.hold.map_or(NEVER, |told| told.expires.min(self.has_ended()));
+        Some(Span { from: self.asked(), to, count: self.count() })
+    }
+
+    /// When it may have been sold.
+    pub fn possibly_sold(&self) -> Option<Span> {
         let sells = self.paid.iter().filter(|op| match op.answer {
             Answer::Settled(settled) => settled == Settled::Sold,
             _ => op.may_have_happened(),
         });
-        if let Some(from) = sells.map(|op| op.asked).min() {
-            let back = self.refunds.iter().filter_map(|op| op.acked_at()).min();
-            spans.push(Span { from, to: back.unwrap_or(NEVER), count });
-        }
-        spans
+        let from = sells.map(|op| op.asked).min()?;
+        let back = self.refunds.iter().filter_map(|op| op.acked_at()).min();
+        Some(Span { from, to: back.unwrap_or(NEVER), count: self.count() })
     }
 }
 
@@ -195,8 +202,8 @@ impl<'a> Stories<'a> {
     fn asked(&mut self, number: usize, op: &'a Op) {
         let story = &mut self.all[number];
         story.asks.push(op);
-        if let (Answer::Held { hold, wish, created, expires, .. }, Some(acked)) = (&op.answer, op.answered) {
-            let told = Told { hold: *hold, wish, acked, created: *created, expires: *expires };
+        if let (Answer::Held { hold, wish, amount, created, expires, .. }, Some(acked)) = (&op.answer, op.answered) {
+            let told = Told { hold: *hold, wish, amount: *amount, acked, created: *created, expires: *expires };
             if story.hold.is_none_or(|known| acked < known.acked) {
                 story.hold = Some(told);
             }

@@ -109,10 +109,10 @@ impl Bank {
             let name = request.pg_payment_id.as_str();
             let account = state.accounts.get_mut(name);
             let account = account.ok_or_else(|| GatewayError::Refused(format!("there is no {name}")))?;
-            if !account.refunds.contains(&request.key) {
+            account.refunds.entry(request.key).or_insert_with(|| {
                 self.shared.trace.note(format_args!("gateway: {name} is given back"));
-                account.refunds.push(request.key);
-            }
+                request.amount.minor
+            });
         }
         if self.shared.faults.strikes(Fault::RefundReplyLost) {
             self.shared.trace.fault("the money is given back, and the gateway's answer is lost");

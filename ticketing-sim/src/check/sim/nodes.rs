@@ -182,6 +182,11 @@ impl Nodes {
         }
     }
 
+    /// Whether node `index` is up.
+    pub fn is_up(&self, index: usize) -> bool {
+        self.nodes().get(index).is_some_and(|node| node.up.is_some())
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.nodes().len()

@@ -20,7 +20,10 @@ use ticketing_core::{
         memory::MemoryKv,
     },
 };
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep,
+};
 
 use super::{
     executor::{Executor, Owner},
@@ -40,6 +43,7 @@ struct Shared {
     faults: Faults,
     trace: Trace,
     down: AtomicBool,
+    committed: watch::Sender<u64>,
     state: Mutex<State>,
 }
 
@@ -47,14 +51,14 @@ struct State {
     random: Rng,
     /// Batches that were told not to be committed: they never will be.
     closed: BTreeSet<BatchId>,
-    commits: u64,
 }
 
 impl DistantKv {
     /// The way to `kv`.
     pub fn to(kv: MemoryKv, executor: Executor, faults: Faults, trace: Trace, seed: u64) -> Self {
-        let state = Mutex::new(State { random: Rng::with_seed(seed), closed: BTreeSet::new(), commits: 0 });
-        Self { shared: Arc::new(Shared { kv, executor, faults, trace, down: AtomicBool::new(false), state }) }
+        let state = Mutex::new(State { random: Rng::with_seed(seed), closed: BTreeSet::new() });
+        let (down, committed) = (AtomicBool::new(false), watch::Sender::new(0));
+        Self { shared: Arc::new(Shared { kv, executor, faults, trace, down, committed, state }) }
     }
 
     /// Takes the store down, or brings it back with all that was committed.
@@ -62,9 +66,9 @@ impl DistantKv {
         self.shared.down.store(down, Ordering::Relaxed);
     }
 
-    /// Changes that were committed.
-    pub fn commits(&self) -> u64 {
-        self.shared.state().commits
+    /// Changes that were committed: how many, and when there is another.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.shared.committed.subscribe()
     }
 }
 
@@ -95,7 +99,7 @@ impl Shared {
         }
         let applied = self.kv.apply(change).await?;
         if applied == Applied::Yes {
-            self.state().commits += 1;
+            self.committed.send_modify(|commits| *commits += 1);
         }
         Ok(applied)
     }
@@ -113,7 +117,6 @@ impl Shared {
             return Err(unknown("the request was lost"));
         }
         let reordered = self.faults.strikes(Fault::WriteReordered);
-        let lost = self.faults.strikes(Fault::ReplyLost);
         let late = if reordered { Duration::from_millis(self.state().random.u64(20..9_000)) } else { Duration::ZERO };
         let (send, answer) = oneshot::channel();
         let store = Arc::clone(&self);
@@ -130,7 +133,7 @@ impl Shared {
             return Err(unknown("the reply was lost, the request was late"));
         }
         let arrived = answer.await.map_err(|_| unknown("the store is gone"))?;
-        if lost {
+        if matches!(arrived, Ok(Applied::Yes)) && self.faults.strikes(Fault::ReplyLost) {
             self.trace.fault("a write has arrived, and its reply is lost");
             return Err(unknown("the reply was lost"));
         }

@@ -62,9 +62,15 @@ pub fn by_history(stories: &[Story], terms: Terms) -> Shown {
     if let Some((at, taken)) = peak.filter(|(_, taken)| *taken > stock) {
         complaints.push(format!("I1: {taken} of {stock} tickets were acknowledged as held or sold at {at}"));
     }
-    let possible = Levels::of(stories.iter().flat_map(|story| possibly_taken(story, terms)).collect(), Ties::High);
+    let possible = |of: &dyn Fn(&&Story) -> bool| {
+        Levels::of(stories.iter().filter(of).flat_map(|story| possibly_taken(story, terms)).collect(), Ties::High)
+    };
+    let all = possible(&|_| true);
     for (story, sold_out) in stories.iter().filter_map(|story| Some((story, story.sold_out?))) {
-        let most = possible.most_within(sold_out.asked, sold_out.answered);
+        let most_of = |levels: &Levels| levels.most_within(sold_out.asked, sold_out.answered);
+        // A hold of their own would have been the answer.
+        let has_own = !possibly_taken(story, terms).is_empty();
+        let most = if has_own { most_of(&possible(&|other| !std::ptr::eq(*other, story))) } else { most_of(&all) };
         if most + i64::from(sold_out.quantity) <= stock {
             let (user, wanted, at) = (story.plan.user_id, sold_out.quantity, sold_out.answered);
             complaints.push(format!(
@@ -117,7 +123,8 @@ fn possibly_taken(story: &Story, terms: Terms) -> Vec<(Timestamp, i64)> {
         None => expired,
         Some(reported) => match (reported.status, reported.settled) {
             (CallbackStatus::Fail, settled) => settled.unwrap_or(expired),
-            (CallbackStatus::Success, _) if reported.sold > 0 || reported.answered == 0 => NEVER,
+            // What was not seen to be given back may be sold.
+            (CallbackStatus::Success, _) if reported.sold > 0 || reported.refunded == 0 => NEVER,
             (CallbackStatus::Success, _) => expired,
         },
     };

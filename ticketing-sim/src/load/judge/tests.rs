@@ -174,6 +174,27 @@ fn a_sell_out_may_be_due_to_a_hold_that_nobody_heard_of_for_as_long_as_it_may_li
 }
 
 #[test]
+fn a_buyers_own_lost_hold_excuses_no_sell_out_that_they_are_told() {
+    let mut story = refused(1, 15, 16);
+    story.calls =
+        vec![call(Step::Hold, 10, 12, Answer::Unknown), call(Step::Hold, 15, 16, Answer::refused("sold_out"))];
+    check(std::slice::from_ref(&story), 1, Some("I13:"));
+    check(&[story, held(1, 9, 100)], 1, None);
+}
+
+#[test]
+fn what_became_of_a_payment_that_could_not_be_read_is_left_open() {
+    let unread = |refunded| {
+        let mut story = reported(held(1, 10, 20), CallbackStatus::Success, 12, 14);
+        let reported = story.reported.as_mut().unwrap();
+        (reported.sold, reported.refunded, reported.stood, reported.tickets) = (0, refunded, None, None);
+        story
+    };
+    check(&[unread(0), refused(1, 50, 51)], 1, None);
+    check(&[unread(1), refused(1, 50, 51)], 1, Some("I13:"));
+}
+
+#[test]
 fn a_double_sale_and_missing_tickets_are_told() {
     let sold = || reported(held(2, 10, 100), CallbackStatus::Success, 12, 14);
     let with = |change: fn(&mut Reported)| {

@@ -21,6 +21,8 @@ use crate::{error::SimError, load::story::Answer};
 
 /// How long a token lives that is signed here: as long as one may.
 const TOKEN_SECONDS: i64 = 900;
+/// When another one is signed.
+const TOKEN_RENEWED_AFTER_SECONDS: i64 = 600;
 /// Before an account that could not be made is tried again, and how often that is.
 const SIGN_UP_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const SIGN_UP_TRIES_MAX: u32 = 120;
@@ -28,11 +30,20 @@ const SIGN_UP_TRIES_MAX: u32 = 120;
 /// Where buyers get their access tokens.
 pub struct Accounts(Source);
 
+/// A buyer's access token.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    /// As it is sent.
+    pub text: String,
+    /// When it was signed, in seconds; `None`: it cannot be signed anew.
+    signed_at: Option<i64>,
+}
+
 enum Source {
     /// An identity provider, which shares its secret with the server.
     Signed { key: EncodingKey, clock: SystemClock },
     /// The server's own accounts, made when they are first needed.
-    SignedUp { tokens: Mutex<HashMap<UserId, String>> },
+    SignedUp { tokens: Mutex<HashMap<UserId, AccessToken>> },
 }
 
 #[derive(Serialize)]
@@ -74,11 +85,21 @@ impl Accounts {
         matches!(self.0, Source::SignedUp { .. })
     }
 
+    /// Signs a buyer's token anew when it is about to end.
+    pub fn renew(&self, user_id: UserId, token: &mut AccessToken) {
+        let (Source::Signed { key, clock }, Some(signed_at)) = (&self.0, token.signed_at) else { return };
+        if seconds(clock) - signed_at >= TOKEN_RENEWED_AFTER_SECONDS
+            && let Ok(renewed) = signed(key, clock, user_id)
+        {
+            *token = renewed;
+        }
+    }
+
     /// A buyer's access token.
     ///
     /// # Errors
     /// [`SimError`] when the server makes no account.
-    pub async fn token(&self, wire: &Wire, user_id: UserId) -> Result<String, SimError> {
+    pub async fn token(&self, wire: &Wire, user_id: UserId) -> Result<AccessToken, SimError> {
         match &self.0 {
             Source::Signed { key, clock } => signed(key, clock, user_id),
             Source::SignedUp { tokens } => {
@@ -88,7 +109,7 @@ impl Accounts {
                 }
                 let name = user_id.uuid().as_simple().to_string();
                 let (email, password) = (format!("sim-{name}@example.com"), format!("Sim-{}-1", &name[..16]));
-                let token = sign_up(wire, &email, &password).await?;
+                let token = AccessToken { text: sign_up(wire, &email, &password).await?, signed_at: None };
                 tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(user_id, token.clone());
                 Ok(token)
             }
@@ -96,8 +117,8 @@ impl Accounts {
     }
 }
 
-fn signed(key: &EncodingKey, clock: &SystemClock, user_id: UserId) -> Result<String, SimError> {
-    let iat = clock.now().micros() / 1_000_000;
+fn signed(key: &EncodingKey, clock: &SystemClock, user_id: UserId) -> Result<AccessToken, SimError> {
+    let iat = seconds(clock);
     let claims = Claims {
         sub: user_id,
         role: "USER",
@@ -108,7 +129,12 @@ fn signed(key: &EncodingKey, clock: &SystemClock, user_id: UserId) -> Result<Str
         exp: iat + TOKEN_SECONDS - 5,
     };
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key);
-    token.map_err(|error| SimError::Usage(format!("no access token can be signed: {error}")))
+    let token = token.map_err(|error| SimError::Usage(format!("no access token can be signed: {error}")))?;
+    Ok(AccessToken { text: token, signed_at: Some(iat) })
+}
+
+fn seconds(clock: &SystemClock) -> i64 {
+    clock.now().micros() / 1_000_000
 }
 
 async fn sign_up(wire: &Wire, email: &str, password: &str) -> Result<String, SimError> {

@@ -30,7 +30,7 @@ use crate::{
 
 const OPERATOR: Caller = Caller::of(Actor::Operator);
 /// What a ticket costs.
-pub(super) const PRICE: Money = Money::new(55_000, Currency::KRW);
+pub const PRICE: Money = Money::new(55_000, Currency::KRW);
 
 /// The engine, with a gateway that is asked in process.
 #[derive(Debug, Clone)]

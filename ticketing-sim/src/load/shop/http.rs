@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -22,7 +22,7 @@ use ticketing_core::{
 
 use super::{
     Delivered, Heard, Page, Told, Turn, Wish,
-    accounts::Accounts,
+    accounts::{AccessToken, Accounts},
     office::Administrator,
     wire::{self, Reply, Wire, bearer},
 };
@@ -100,7 +100,8 @@ pub struct HttpShop {
 #[derive(Debug)]
 pub struct HttpCounter {
     shop: Arc<HttpShop>,
-    token: String,
+    user_id: UserId,
+    token: Mutex<AccessToken>,
     turn: AtomicUsize,
 }
 
@@ -160,13 +161,20 @@ impl HttpShop {
 
     pub(super) async fn visit(shop: &Arc<Self>, user_id: UserId) -> Result<HttpCounter, SimError> {
         let token = shop.accounts.token(&shop.wire, user_id).await?;
-        Ok(HttpCounter { shop: Arc::clone(shop), token, turn: AtomicUsize::new(shop.wire.next_turn()) })
+        Ok(HttpCounter {
+            shop: Arc::clone(shop),
+            user_id,
+            token: Mutex::new(token),
+            turn: AtomicUsize::new(shop.wire.next_turn()),
+        })
     }
 }
 
 impl HttpCounter {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let (name, value) = bearer(&self.token);
+        let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shop.accounts.renew(self.user_id, &mut token);
+        let (name, value) = bearer(&token.text);
         self.shop.wire.request(self.turn.load(Ordering::Relaxed), method, path).header(name, value)
     }
 

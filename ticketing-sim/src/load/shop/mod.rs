@@ -30,6 +30,7 @@ use crate::error::SimError;
 
 pub use self::{
     accounts::Accounts,
+    engine::PRICE,
     http::{Credentials, Entrance, Till},
     wire::{Wire, bearer, send},
 };

@@ -8,6 +8,9 @@ use ticketing_core::{
 
 use crate::load::story::Answer;
 
+/// The one refusal that passes.
+const COOLING_DOWN: &str = "cooling_down";
+
 /// An error as an answer.
 pub trait Reason {
     /// How the call ended.
@@ -34,6 +37,8 @@ impl Reason for StoreError {
 impl<R: Word> Reason for EngineError<R> {
     fn answer(&self) -> Answer {
         match self {
+            // Who comes again later may be served.
+            Self::Refused(refusal) if refusal.word() == COOLING_DOWN => Answer::busy(COOLING_DOWN),
             Self::Refused(refusal) => Answer::refused(refusal.word()),
             Self::Overloaded => Answer::busy("overloaded"),
             Self::ShuttingDown => Answer::busy("shutting_down"),
@@ -62,6 +67,7 @@ impl Word for HoldRefusal {
             Self::HoldExists { .. } => "hold_exists",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::TooManyHolds => "too_many_holds",
+            Self::CoolingDown { .. } => COOLING_DOWN,
             _ => "other",
         }
     }
