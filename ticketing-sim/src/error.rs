@@ -19,6 +19,9 @@ pub enum SimError {
     /// The store or the server cannot be reached, read or written. Exit code 4.
     #[error("{0}")]
     Unreachable(String),
+    /// Somebody ended the run, by SIGINT or SIGTERM. Exit code 130.
+    #[error("interrupted: nothing was judged")]
+    Interrupted,
 }
 
 impl SimError {
@@ -29,6 +32,7 @@ impl SimError {
             Self::Usage(_) => 2,
             Self::Broken(_) => 3,
             Self::Unreachable(_) => 4,
+            Self::Interrupted => 130,
         })
     }
 }

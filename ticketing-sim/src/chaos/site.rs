@@ -5,12 +5,8 @@ use std::{sync::Arc, time::Duration};
 use fastrand::Rng;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
-use ticketing_core::{
-    clock::{Clock, Timestamp},
-    ids::UserId,
-};
+use ticketing_core::clock::{Clock, Timestamp};
 use ticketing_store::testing::proxy::{How, Proxy};
-use uuid::Uuid;
 
 use super::{
     Fault, Kind, Setup,
@@ -134,8 +130,7 @@ impl Site {
             nodes.push(node);
         }
         let doors: Vec<_> = nodes.iter().map(|node| Proxy::start(node.address())).collect();
-        let prober = UserId::from_uuid(Uuid::from_u128(fastrand::u128(..)));
-        let probe = Probe::new(&urls(&doors), Accounts::new(Some(&secrets.jwt)), prober)?;
+        let probe = Probe::new(&urls(&doors), Accounts::new(Some(&secrets.jwt)))?;
         let every = Duration::try_from_secs_f64(args.chaos_every).unwrap_or_default();
         let deck = Deck::new(Kind::of(args.chaos_store));
         Ok(Self { nodes, doors, ground, queue, folder, program, secrets, deck, every, probe })
@@ -177,20 +172,20 @@ impl Site {
             }
             let Some(kind) = self.deck.draw(rng) else { return Ok(faults) };
             let begun = clock.now();
-            let healed = self.inflict(kind, left, clock, rng).await?;
+            let Some(healed) = self.inflict(kind, left, clock, rng).await? else { continue };
             let recovered = self.probe.recovered(sale.session_id, clock).await?;
             faults.push(Fault { kind, begun, healed, recovered });
         }
     }
 
-    /// Breaks something and repairs it; tells when it was repaired.
+    /// Breaks something and repairs it; tells when it was repaired. `None`: there was nothing that it could break.
     async fn inflict(
         &mut self,
         kind: Kind,
         left: Duration,
         clock: &Arc<dyn Clock>,
         rng: &mut Rng,
-    ) -> Result<Timestamp, SimError> {
+    ) -> Result<Option<Timestamp>, SimError> {
         let number = rng.usize(..self.nodes.len());
         let (node, door) = (&mut self.nodes[number], &self.doors[number]);
         let lasting = Duration::from_millis(rng.u64(100..1_500));
@@ -200,13 +195,13 @@ impl Site {
                 tokio::time::sleep(lasting / 4).await;
                 let healed = clock.now();
                 node.start(&self.program).await?;
-                return Ok(healed);
+                return Ok(Some(healed));
             }
             (Kind::StopServer, _, _) => {
                 node.stop(STOPS_WITHIN).await?;
                 let healed = clock.now();
                 node.start(&self.program).await?;
-                return Ok(healed);
+                return Ok(Some(healed));
             }
             (Kind::PauseServer, _, _) => {
                 let long = rng.u32(..LONG_PAUSE_ONE_IN) == 0 && left > LONG_PAUSE;
@@ -225,10 +220,20 @@ impl Site {
             (Kind::CutPostgres, Some(ground), _) => cut(&ground.way, lasting / 2).await,
             (Kind::DelayPostgres, Some(ground), _) => slow_down(&ground.way, lasting, rng).await,
             (Kind::EndBackends, Some(ground), _) => {
-                ground.cluster.terminate_backends().await;
+                if ground.cluster.terminate_backends().await == 0 {
+                    return Ok(None);
+                }
             }
-            (Kind::LoseCommitReplies, Some(ground), _) => lose(&ground.way, How::AfterSent, lasting, rng).await,
-            (Kind::LoseCommits, Some(ground), _) => lose(&ground.way, How::BeforeSent, lasting, rng).await,
+            (Kind::LoseCommitReplies, Some(ground), _) => {
+                if !lose(&ground.way, How::AfterSent, lasting, rng).await {
+                    return Ok(None);
+                }
+            }
+            (Kind::LoseCommits, Some(ground), _) => {
+                if !lose(&ground.way, How::BeforeSent, lasting, rng).await {
+                    return Ok(None);
+                }
+            }
             (Kind::KillRedis, _, Some(queue)) => {
                 queue.server.kill().await;
                 tokio::time::sleep(lasting / 4).await;
@@ -249,9 +254,11 @@ impl Site {
                 None,
                 _,
             )
-            | (Kind::KillRedis | Kind::PauseRedis | Kind::FlushRedis | Kind::CutRedis | Kind::DelayRedis, _, None) => {}
+            | (Kind::KillRedis | Kind::PauseRedis | Kind::FlushRedis | Kind::CutRedis | Kind::DelayRedis, _, None) => {
+                return Ok(None);
+            }
         }
-        Ok(clock.now())
+        Ok(Some(clock.now()))
     }
 
     /// Ends it all. After a broken promise, files and logs stay.
@@ -277,10 +284,13 @@ async fn slow_down(way: &Proxy, lasting: Duration, rng: &mut Rng) {
     way.delay(Duration::ZERO);
 }
 
-async fn lose(way: &Proxy, how: How, lasting: Duration, rng: &mut Rng) {
+/// Cuts some of the connections that commit; whether there was one.
+async fn lose(way: &Proxy, how: How, lasting: Duration, rng: &mut Rng) -> bool {
+    let before = way.cuts();
     way.cut_at_commit(how, rng.u64(1..5));
     tokio::time::sleep(lasting).await;
     way.spare_commits();
+    way.cuts() > before
 }
 
 fn urls(doors: &[Proxy]) -> Vec<String> {

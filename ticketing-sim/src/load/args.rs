@@ -35,7 +35,8 @@ Exit codes:
   1  the same, but a target of the scenario was missed
   2  usage or configuration
   3  a promise was broken
-  4  store or server unreachable";
+  4  store or server unreachable
+  130  interrupted";
 
 /// How buyers come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -21,7 +21,7 @@ mod timeline;
 
 use std::{
     fs::File,
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     path::Path,
     sync::Arc,
 };
@@ -29,6 +29,7 @@ use std::{
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ticketing_core::clock::{Clock, SystemClock};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     args::LoadArgs,
@@ -48,11 +49,31 @@ const CHAOS_ROUND_SECONDS: u32 = 20;
 /// How many tickets there are for each one that is wanted, under faults: scarce, and not at once gone.
 const CHAOS_STOCK_SHARE: f64 = 0.4;
 
-/// Runs the load and judges it.
+/// Runs the load and judges it. Whoever interrupts it ends everything that it has started.
 ///
 /// # Errors
 /// [`SimError::Broken`] when a promise was broken.
 pub async fn run(args: LoadArgs) -> Result<(), SimError> {
+    let interrupted = interrupted().map_err(|error| SimError::Usage(format!("no signals can be heard: {error}")))?;
+    tokio::select! {
+        biased;
+        () = interrupted => Err(SimError::Interrupted),
+        ended = sell(args) => ended,
+    }
+}
+
+/// Ends with the first SIGINT or SIGTERM.
+fn interrupted() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+async fn sell(args: LoadArgs) -> Result<(), SimError> {
     let scene = Scene::of(&args)?;
     entrance::check(&args, &scene)?;
     let mut history = args.history.as_deref().map(History::create).transpose()?;

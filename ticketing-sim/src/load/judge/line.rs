@@ -21,7 +21,8 @@ struct Look {
 ///
 /// Whoever had a place before another asked for one is ahead: as long as both are there, fewer people
 /// wait ahead of the first, and that number only falls. So the first can never be told a position that
-/// is as far back as one that the other was told before.
+/// is as far back as one that the other was told before. But that both may hear that they are first: who is let
+/// in is told so as soon as the ledger knows, and nobody waits ahead of whoever is next.
 pub fn by_places(stories: &[Story]) -> Vec<String> {
     let mut told = Vec::new();
     let mut asked = Vec::new();
@@ -51,7 +52,8 @@ pub fn by_places(stories: &[Story]) -> Vec<String> {
         }
         let Some(own) = place(&look) else { continue };
         let later_comers = come.partition_point(|at| *at <= own.given);
-        if let Some(other) = least.from(later_comers).filter(|other| other.position <= look.position) {
+        let is_ahead = |other: &Look| other.position <= look.position && (other.position, look.position) != (1, 1);
+        if let Some(other) = least.from(later_comers).filter(is_ahead) {
             let (user, position) = (stories[look.who].plan.user_id, look.position);
             let (later, ahead) = (stories[other.who].plan.user_id, other.position);
             complaints.push(format!(
