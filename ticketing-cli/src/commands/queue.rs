@@ -115,7 +115,13 @@ async fn stats(id: SessionId, context: &Context) -> Result<(), CliError> {
     let view = context.store().await?.queue(id).await?;
     let mut view = view.ok_or_else(|| CliError::not_found("session", id))?;
     if context.has_waiting_room() {
-        let stats = context.engine_for_reading().await?.session_stats(id).await?;
+        let engine = context.engine_for_reading().await?;
+        if let Some(rooms) = engine.waiting_room()
+            && let Err(error) = rooms.now().await
+        {
+            context.output.note(format_args!("the waiting room cannot be reached, this is its mirror: {error}"));
+        }
+        let stats = engine.session_stats(id).await?;
         (view.room.waiting, view.room.active) = stats.map_or((0, 0), |stats| (stats.waiting, stats.active));
     } else if view.room.apart {
         context.output.note("the waiting room is kept in a store of its own (--queue-url); this is its mirror");

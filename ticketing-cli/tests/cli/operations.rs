@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 use ticketing_core::{
+    Ticketing,
     audit::{Actor, Caller},
     ids::UserId,
 };
 
+use ticketing_store::testing::redis::Namespace;
+
 use crate::{
     shop::Shop,
-    sold::{engine, sell},
+    sold::{engine, engine_beside, sell},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +110,10 @@ fn what_is_wrong_with_an_installation_is_told_with_what_to_do() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn join(shop: &Shop, session: &str, people: u32) {
-    let engine = engine(shop);
+    enter(engine(shop), session, people).await;
+}
+
+async fn enter(engine: Ticketing, session: &str, people: u32) {
     for n in 1..=people {
         let user: UserId = format!("user_{n:032x}").parse().unwrap();
         engine.join_queue(Caller::of(Actor::User(user)), session.parse().unwrap(), user).await.unwrap();
@@ -138,5 +144,23 @@ fn a_waiting_room_is_shown_changed_and_cleared() {
     join(&shop, &session, 1);
     assert_eq!(shop.json(&["queue", "stats", &session])["waiting"], 1, "who was sent away may come again");
     shop.run(&["queue", "stats", "session_00000000000000000000000000000009"]).failed(1, "there is no session");
+    assert_eq!(shop.json(&["verify"])["ok"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_room_in_redis_is_shown_and_cleared_where_it_is() {
+    let Some(redis) = Namespace::create().await else { return };
+    let shop = Shop::open();
+    let session = shop.session(&["--stock", "5", "--max-active", "1"]);
+    enter(engine_beside(&shop, redis.url()), &session, 3).await;
+    let stats = shop.json(&["queue", "stats", &session, "--queue-url", redis.url()]);
+    assert_eq!((&stats["waiting"], &stats["active"]), (&json!(3), &json!(0)));
+    let cleared = shop.run(&["queue", "clear", &session, "--queue-url", redis.url()]).done();
+    assert!(cleared.stderr.contains("3 visitors sent away"), "{cleared:?}");
+    assert_eq!(shop.json(&["queue", "stats", &session, "--queue-url", redis.url()])["waiting"], 0);
+    shop.run(&["queue", "clear", &session, "--queue-url", "redis://127.0.0.1:1"]).failed(4, "unavailable");
+    let mirror = shop.run(&["queue", "stats", &session, "--queue-url", "redis://127.0.0.1:1"]).done();
+    assert!(mirror.stderr.contains("cannot be reached"), "{mirror:?}");
+    shop.run(&["queue", "stats", &session, "--queue-url", "sqlite://rooms.db"]).failed(2, "--queue-url");
     assert_eq!(shop.json(&["verify"])["ok"], true);
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use ticketing_core::{
     Ticketing,
     audit::{Actor, Caller},
-    engine::{CheckoutRequest, HoldRequest},
+    engine::{Builder, CheckoutRequest, HoldRequest},
     hold::Wanted,
     ids::{OrderId, UserId},
     payment::{CallbackReport, PaymentMethod},
     testing::TestGateway,
     ticket::Ticket,
 };
-use ticketing_store::{OpenOptions, Role, Secrets};
+use ticketing_store::{OpenOptions, Role, Secrets, redis::RedisRooms};
 
 use crate::shop::Shop;
 
@@ -25,9 +25,18 @@ pub struct Sold {
 }
 
 pub fn engine(shop: &Shop) -> Ticketing {
+    builder(shop).build()
+}
+
+/// An engine whose waiting rooms are at `queue_url`.
+pub fn engine_beside(shop: &Shop, queue_url: &str) -> Ticketing {
+    builder(shop).waiting_room(Arc::new(RedisRooms::open(queue_url, None).unwrap())).build()
+}
+
+fn builder(shop: &Shop) -> Builder {
     let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
     let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
-    Ticketing::builder(store, keys, Arc::new(TestGateway::new())).build()
+    Ticketing::builder(store, keys, Arc::new(TestGateway::new()))
 }
 
 /// Sells `quantity` of `session`, which has no waiting room, to the `n`-th user.
