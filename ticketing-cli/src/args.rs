@@ -34,7 +34,7 @@ Exit codes:
 /// What every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// The store to work on: sqlite://PATH or postgres://USER@HOST/DATABASE
+    /// The store to work on: sqlite://PATH, postgres://USER@HOST/DATABASE or redis://HOST
     #[arg(
         long,
         global = true,

@@ -96,7 +96,8 @@ pub fn counted(count: usize, noun: &str) -> String {
 /// As wide as the terminal at most; as wide as it needs to be where there is none.
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    // Never narrower than what is in it: an id that is broken over lines cannot be copied.
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 

@@ -30,7 +30,7 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// Where everything is kept: sqlite://PATH, postgres://USER@HOST/DATABASE or memory:// [default:
+    /// Where everything is kept: sqlite://PATH, postgres://USER@HOST/DATABASE, redis://HOST or memory:// [default:
     /// sqlite://ticketing.db]
     #[arg(long, global = true, value_name = "URL")]
     pub store: Option<String>,

@@ -3,7 +3,7 @@
 //! None of it is needed for correctness at the moment of a sale: rules reclaim what is overdue by
 //! themselves. Any number of engines may do it on one store; each step is a command like any other.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::{Notify, watch};
@@ -70,6 +70,15 @@ impl Workers {
     }
 }
 
+/// What lies at the bottom of an error, where that is not the error itself.
+fn root(error: &dyn Error) -> Option<String> {
+    let mut root = error.source()?;
+    while let Some(deeper) = root.source() {
+        root = deeper;
+    }
+    Some(root.to_string())
+}
+
 /// A worker at work. However it ends, it counts no more.
 struct Running(Ticketing);
 
@@ -125,6 +134,7 @@ impl Ticketing {
 
     async fn work(&self, job: Job) {
         let mut stop = self.inner.workers.stop.subscribe();
+        let mut failed_times = 0_u32;
         loop {
             let done = match job {
                 Job::Sweep => self.sweep().await,
@@ -132,8 +142,20 @@ impl Ticketing {
                 Job::Deliver => self.deliver().await,
                 Job::Match => self.match_callbacks().await,
             };
-            if let Err(error) = done {
-                tracing::warn!(?job, %error, "housekeeping failed; it will be tried again");
+            match done {
+                Ok(_) if failed_times > 0 => {
+                    tracing::info!(?job, failed_times, "housekeeping goes on");
+                    failed_times = 0;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    failed_times = failed_times.saturating_add(1);
+                    // The first time, and ever more seldom: a store that is away stays away for many rounds.
+                    if failed_times.is_power_of_two() {
+                        let cause = root(&error).map(tracing::field::display);
+                        tracing::warn!(?job, failed_times, %error, cause, "housekeeping failed; it will be tried again");
+                    }
+                }
             }
             let woken = async {
                 match job {

@@ -22,8 +22,8 @@ impl Config {
                 wrong.push(ConfigError::invalid(key, &format!("1 to {}", ConcurrencyConfig::MAX)));
             }
         }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.level) {
-            wrong.push(ConfigError::invalid("log.level", &error.to_string()));
+        if let Err(error) = crate::telemetry::logs::check_level(&self.log.level) {
+            wrong.push(error);
         }
         weak::check(self, &mut wrong);
         wrong

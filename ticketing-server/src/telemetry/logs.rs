@@ -64,10 +64,29 @@ pub fn start(config: &LogConfig) -> Result<LogGuard, ConfigError> {
     Ok(LogGuard { lines: Some(lines), writer: Some(writer) })
 }
 
+/// Whether `level` is a level, or a filter. A lone word that is no level would be taken for a module's name, and silence
+/// everything else.
+///
+/// # Errors
+/// [`ConfigError`] says what is wrong with it.
+pub(crate) fn check_level(level: &str) -> Result<(), ConfigError> {
+    plain_filter(level).map(|_| ())
+}
+
+fn plain_filter(level: &str) -> Result<EnvFilter, ConfigError> {
+    let is_word = !level.contains(['=', ',', '[']);
+    if is_word && level.trim().parse::<LevelFilter>().is_err() {
+        return Err(ConfigError::invalid(
+            "log.level",
+            "error, warn, info, debug, trace or off, or a filter of module=level",
+        ));
+    }
+    EnvFilter::try_new(level).map_err(|error| ConfigError::invalid("log.level", &error.to_string()))
+}
+
 /// `level` as a filter, and quieter where it says nothing of the quiet ones.
 fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
-    let filter = EnvFilter::try_new(level);
-    let filter = filter.map_err(|error| ConfigError::invalid("log.level", &error.to_string()))?;
+    let filter = plain_filter(level)?;
     let quiet_already = filter.max_level_hint().is_some_and(|most| most <= LevelFilter::WARN);
     if quiet_already || level.contains("refinery") {
         return Ok(filter);
@@ -165,6 +184,7 @@ mod tests {
         check("refinery_core=info,warn", &["refinery_core=info", "warn"]);
         check("error", &["error"]);
         check("off", &["off"]);
+        assert!(filter("loud").unwrap_err().to_string().starts_with("log.level "));
         assert!(filter("ticketing=loud").unwrap_err().to_string().starts_with("log.level "));
     }
 }

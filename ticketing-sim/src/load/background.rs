@@ -35,23 +35,29 @@ pub struct Background {
     tasks: Vec<JoinHandle<()>>,
     reads: Arc<Mutex<Vec<Call>>>,
     samples: Arc<Mutex<Vec<Sample>>>,
+    /// Every read under way has one.
+    under_way: Arc<()>,
 }
 
 impl Background {
     /// Starts it: `reader` asks so many times a second.
     pub fn start(shop: &Shop, sale: Sale, clock: &Arc<dyn Clock>, reader: Arc<Counter>, reads_per_second: u32) -> Self {
-        let (reads, samples) = (Arc::default(), Arc::default());
+        let (reads, samples, under_way) = (Arc::default(), Arc::default(), Arc::new(()));
         let looks = look(shop.clone(), sale, Arc::clone(clock), Arc::clone(&samples));
         let mut tasks = vec![tokio::spawn(looks)];
         if reads_per_second > 0 {
-            tasks.push(tokio::spawn(read(reader, sale, Arc::clone(clock), reads_per_second, Arc::clone(&reads))));
+            let asks = Asks { reader, sale, clock: Arc::clone(clock), reads: Arc::clone(&reads) };
+            tasks.push(tokio::spawn(read(asks, reads_per_second, Arc::clone(&under_way))));
         }
-        Self { tasks, reads, samples }
+        Self { tasks, reads, samples, under_way }
     }
 
-    /// Stops it, and tells what there was.
-    pub fn stop(self) -> (Vec<Call>, Vec<Sample>) {
+    /// Stops it, and tells what there was when the last read was answered.
+    pub async fn stop(self) -> (Vec<Call>, Vec<Sample>) {
         self.tasks.iter().for_each(JoinHandle::abort);
+        while Arc::strong_count(&self.under_way) > 1 {
+            tokio::time::sleep(TICK).await;
+        }
         (take(&self.reads), take(&self.samples))
     }
 }
@@ -64,20 +70,37 @@ fn push<T>(list: &Mutex<Vec<T>>, one: T) {
     list.lock().unwrap_or_else(PoisonError::into_inner).push(one);
 }
 
+/// Who reads what, and where it is written down.
+#[derive(Debug, Clone)]
+struct Asks {
+    reader: Arc<Counter>,
+    sale: Sale,
+    clock: Arc<dyn Clock>,
+    reads: Arc<Mutex<Vec<Call>>>,
+}
+
+impl Asks {
+    async fn read(self, due: Timestamp) {
+        let asked = self.clock.now();
+        let heard = self.reader.read(self.sale.session_id).await;
+        let answer = heard.map_or_else(|answer| answer, |()| Answer::Done);
+        let answered = self.clock.now();
+        push(&self.reads, Call { step: Step::Read, due, asked, answered, again: false, answer });
+    }
+}
+
 /// Reads when they are due, whatever became of those before.
-async fn read(reader: Arc<Counter>, sale: Sale, clock: Arc<dyn Clock>, per_second: u32, reads: Arc<Mutex<Vec<Call>>>) {
-    let (begun, slot) = (clock.now(), Duration::from_secs(1) / per_second);
+async fn read(asks: Asks, per_second: u32, under_way: Arc<()>) {
+    let (begun, slot) = (asks.clock.now(), Duration::from_secs(1) / per_second);
     let mut ticks = tokio::time::interval(TICK);
     let mut due = begun;
     loop {
         ticks.tick().await;
-        while due <= clock.now() {
-            let (reader, clock, reads) = (Arc::clone(&reader), Arc::clone(&clock), Arc::clone(&reads));
+        while due <= asks.clock.now() {
+            let (asks, under_way) = (asks.clone(), Arc::clone(&under_way));
             tokio::spawn(async move {
-                let asked = clock.now();
-                let heard = reader.read(sale.session_id).await;
-                let answer = heard.map_or_else(|answer| answer, |()| Answer::Done);
-                push(&reads, Call { step: Step::Read, due, asked, answered: clock.now(), again: false, answer });
+                asks.read(due).await;
+                drop(under_way);
             });
             due = due.plus(slot);
         }

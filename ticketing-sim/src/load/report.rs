@@ -124,7 +124,10 @@ impl Report {
             (Step::Callback, targets.callback_millis),
         ];
         let slow = of.into_iter().filter_map(|(step, most)| {
-            let millis = self.step(step)?.p95_micros as f64 / 1_000.0;
+            let Some(times) = self.step(step) else {
+                return Some(format!("{}: there was none, and a p95 of at most {most} ms is asked for", step.name()));
+            };
+            let millis = times.p95_micros as f64 / 1_000.0;
             (millis > most).then(|| format!("{}: p95 {millis:.1} ms, and at most {most} ms are asked for", step.name()))
         });
         let failed = self.failures.values().sum::<u64>() + self.unknown;
@@ -222,7 +225,13 @@ mod tests {
             let [due, asked, answered] = [0, asked, answered].map(|millis| Timestamp::from_micros(millis * 1_000));
             Call { step: Step::Read, due, asked, answered, again: false, answer }
         };
-        let missed = |call| report(Vec::new(), vec![call], "--store memory:// --scenario peak").missed();
+        let missed = |call| {
+            let missed = report(Vec::new(), vec![call], "--store memory:// --scenario peak").missed();
+            let (never, missed): (Vec<_>, Vec<_>) =
+                missed.into_iter().partition(|text| text.contains("there was none"));
+            assert_eq!(never.len(), 2, "nobody held or paid, and that is no target reached: {never:?}");
+            missed
+        };
         assert_eq!(missed(read(0, 9, Answer::Done)), Vec::<String>::new());
         // It was asked late: whoever wanted it waited all the same.
         assert!(missed(read(19, 20, Answer::Done))[0].starts_with("read session: p95"));

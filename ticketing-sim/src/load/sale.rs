@@ -121,7 +121,7 @@ impl Round<'_> {
         let (stories, faults) = tokio::join!(sold, faults);
         let (mut stories, mut faults) = (stories?, faults?);
         let elapsed = self.clock.now().since(begun);
-        let (reads, samples) = background.stop();
+        let (reads, samples) = background.stop().await;
 
         let mut places: std::collections::HashMap<_, _> = counters.into_iter().collect();
         let counters: Vec<_> = stories.iter().filter_map(|story| places.remove(&story.plan.user_id)).collect();

@@ -95,7 +95,7 @@ impl Tally {
         self.inversions += held.shown.inversions;
         self.complaints.extend(held.shown.complaints);
         held.stories.iter().for_each(|story| self.add_story(story));
-        held.reads.iter().for_each(|call| self.add_call(call));
+        held.reads.iter().for_each(|call| self.add_call(call, true));
         held.samples.iter().for_each(|sample| self.timeline.add_sample(sample));
         self.timeline.end_sale();
         held.faults.iter().for_each(|fault| self.timeline.add_fault(fault));
@@ -115,14 +115,20 @@ impl Tally {
                 self.queue_wait.saturating_record(micros(allowed.since(place.given)));
             }
         }
-        story.calls.iter().for_each(|call| self.add_call(call));
+        for (number, call) in story.calls.iter().enumerate() {
+            let next = story.calls.get(number + 1);
+            let goes_on = next.is_some_and(|next| next.again && next.step == call.step);
+            self.add_call(call, !goes_on);
+        }
     }
 
-    fn add_call(&mut self, call: &Call) {
+    /// Adds a call, which is the `last` of those that ask the same or not. What was given up without an answer took as
+    /// long as somebody waited for it.
+    fn add_call(&mut self, call: &Call, last: bool) {
         let times = self.times.get_mut(&call.step).expect("every step has its histogram");
         times.calls += 1;
         times.done += u64::from(call.answer == Answer::Done);
-        if !call.answer.is_open() {
+        if last || !call.answer.is_open() {
             times.micros.saturating_record(micros(call.answered.since(call.due)));
         }
         self.repeated += u64::from(call.again);
