@@ -14,9 +14,9 @@ use ticketing_core::{
         gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
     },
 };
-use ticketing_store::{OpenOptions, Role, Secrets};
+use ticketing_store::Secrets;
 
-use crate::shop::Shop;
+use crate::{shop::Shop, sold::store};
 
 const USER: &str = "user_00000000000000000000000000000001";
 
@@ -37,8 +37,7 @@ impl PaymentGateway for Unused {
 #[tokio::main(flavor = "current_thread")]
 pub async fn place_hold(shop: &Shop, session: &str, quantity: u32) -> Hold {
     let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
-    let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
-    let engine = Ticketing::builder(store, keys, Arc::new(Unused)).build();
+    let engine = Ticketing::builder(store(shop), keys, Arc::new(Unused)).build();
     let (user_id, session_id): (UserId, _) = (USER.parse().unwrap(), session.parse().unwrap());
     let request = HoldRequest::of(user_id, session_id, Wanted::Quantity(quantity), "cart-1".parse().unwrap());
     let hold = engine.hold(request).await.unwrap().hold;

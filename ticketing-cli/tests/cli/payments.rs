@@ -8,16 +8,15 @@ use ticketing_core::{
     audit::{Actor, Caller},
     payment::CallbackReport,
 };
-use ticketing_store::{OpenOptions, Role, Secrets};
+use ticketing_store::Secrets;
 
-use crate::{holds::Unused, shop::Shop};
+use crate::{holds::Unused, shop::Shop, sold::store};
 
 /// The gateway reports a payment that nobody here knows.
 #[tokio::main(flavor = "current_thread")]
 async fn report_unknown(shop: &Shop, name: &str, amount: i64) {
     let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
-    let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
-    let engine = Ticketing::builder(store, keys, Arc::new(Unused)).build();
+    let engine = Ticketing::builder(store(shop), keys, Arc::new(Unused)).build();
     let report = CallbackReport {
         amount: Some(amount),
         currency: Some("KRW".to_owned()),

@@ -1,6 +1,6 @@
 //! Something that was bought, as the server would sell it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ticketing_core::{
     Ticketing,
@@ -9,10 +9,11 @@ use ticketing_core::{
     hold::Wanted,
     ids::{OrderId, UserId},
     payment::{CallbackReport, PaymentMethod},
+    store::Backend,
     testing::TestGateway,
     ticket::Ticket,
 };
-use ticketing_store::{OpenOptions, Role, Secrets, redis::RedisRooms};
+use ticketing_store::{OpenError, OpenOptions, Role, Secrets, redis::RedisRooms};
 
 use crate::shop::Shop;
 
@@ -35,8 +36,20 @@ pub fn engine_beside(shop: &Shop, queue_url: &str) -> Ticketing {
 
 fn builder(shop: &Shop) -> Builder {
     let keys = Secrets::load_or_create(&shop.url()).unwrap().keys();
-    let store = ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap();
-    Ticketing::builder(store, keys, Arc::new(TestGateway::new()))
+    Ticketing::builder(store(shop), keys, Arc::new(TestGateway::new()))
+}
+
+/// The shop's store, as a server opens it. The thread of one that was closed just now may still be letting go of it.
+pub fn store(shop: &Shop) -> Arc<dyn Backend> {
+    let mut tries = 0;
+    loop {
+        match ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)) {
+            Ok(store) => return store,
+            Err(OpenError::InUse { .. }) if tries < 200 => tries += 1,
+            Err(error) => panic!("{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Sells `quantity` of `session`, which has no waiting room, to the `n`-th user.

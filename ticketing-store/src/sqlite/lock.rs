@@ -15,7 +15,15 @@ use ticketing_core::store::StoreError;
 /// Held while a server runs; the operating system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct ServerLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for ServerLock {
+    fn drop(&mut self) {
+        // To close it is not enough: a child process that is just being started has the same file open until it runs
+        // its own program. Should this fail, the closing is left.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why there is no lock.
@@ -34,7 +42,7 @@ pub(super) fn server_path(database: &Path) -> PathBuf {
 pub(super) fn server(database: &Path) -> Result<ServerLock, LockError> {
     let file = open(&server_path(database)).map_err(LockError::Io)?;
     match file.try_lock() {
-        Ok(()) => Ok(ServerLock { _file: file }),
+        Ok(()) => Ok(ServerLock { file }),
         Err(TryLockError::WouldBlock) => Err(LockError::Held),
         Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
     }
@@ -55,4 +63,22 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_holder_though_a_child_has_the_file_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("shop.db");
+        let lock = server(&database).unwrap();
+        assert!(matches!(server(&database), Err(LockError::Held)));
+        // As a child has it between its start and its program.
+        let inherited = lock.file.try_clone().unwrap();
+        drop(lock);
+        server(&database).unwrap();
+        drop(inherited);
+    }
 }
