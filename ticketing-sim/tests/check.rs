@@ -74,6 +74,9 @@ const REGRESSIONS: &[&str] = &[
     "--seed 34",
     "--seed 490",
     "--seed 1523",
+    // Of the oracle: something else under a key whose first request was refused, and whose answer was lost.
+    "--seed 1052243",
+    "--seed 1061361",
 ];
 
 #[cfg(feature = "planted-bugs")]

@@ -119,7 +119,7 @@ fn seat_taken(
     stories: &Stories<'_>,
     others: impl Fn(&Story<'_>) -> bool,
 ) -> bool {
-    let has_it = |story: &&Story<'_>| others(story) && story.wish().is_some_and(|wish| wish.seats().contains(seat));
+    let has_it = |story: &&Story<'_>| others(story) && story.may_hold(seat);
     let mut taken = stories.of_sale(op.sale).filter(has_it).flat_map(Story::possible);
     taken.any(|span| span.touches(op.asked, answered))
 }

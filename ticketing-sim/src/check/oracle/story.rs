@@ -52,13 +52,23 @@ impl Story<'_> {
         self.wish().map_or(0, Wish::count)
     }
 
-    /// What it is of.
+    /// What it is of; the largest that it may be of, where nobody was told.
     pub fn wish(&self) -> Option<&Wish> {
-        let first = self.asks.first().and_then(|op| match &op.ask {
-            Ask::Hold { wish, .. } => Some(wish),
-            _ => None,
-        });
-        self.hold.map(|told| told.wish).or(first)
+        let open = self.asks.iter().filter(|op| op.may_have_happened()).filter_map(|op| wish_of(op));
+        let open = open.max_by_key(|wish| wish.count());
+        let first = self.asks.first().and_then(|op| wish_of(op));
+        self.hold.map(|told| told.wish).or(open).or(first)
+    }
+
+    /// Whether it may be of `seat`: somebody may ask for something else under a key whose first request was refused.
+    pub fn may_hold(&self, seat: &String) -> bool {
+        match self.hold {
+            Some(told) => told.wish.seats().contains(seat),
+            None => {
+                let mut open = self.asks.iter().filter(|op| op.may_have_happened()).filter_map(|op| wish_of(op));
+                open.any(|wish| wish.seats().contains(seat))
+            }
+        }
     }
 
     /// When it may have ended before its time, at the earliest.
@@ -128,6 +138,14 @@ impl Story<'_> {
         let from = sells.map(|op| op.asked).min()?;
         let back = self.refunds.iter().filter_map(|op| op.acked_at()).min();
         Some(Span { from, to: back.unwrap_or(NEVER), count: self.count() })
+    }
+}
+
+/// What a request for a hold is for.
+fn wish_of(op: &Op) -> Option<&Wish> {
+    match &op.ask {
+        Ask::Hold { wish, .. } => Some(wish),
+        _ => None,
     }
 }
 
