@@ -93,7 +93,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// As wide as the terminal at most; as wide as it needs to be where there is none.
+/// A table as wide as what is in it.
 fn table() -> Table {
     let mut table = Table::new();
     // Never narrower than what is in it: an id that is broken over lines cannot be copied.
