@@ -1,6 +1,6 @@
 //! Something that was bought, as the server would sell it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ticketing_core::{
     Ticketing,
@@ -13,7 +13,7 @@ use ticketing_core::{
     testing::TestGateway,
     ticket::Ticket,
 };
-use ticketing_store::{OpenError, OpenOptions, Role, Secrets, redis::RedisRooms};
+use ticketing_store::{OpenOptions, Role, Secrets, redis::RedisRooms};
 
 use crate::shop::Shop;
 
@@ -39,17 +39,9 @@ fn builder(shop: &Shop) -> Builder {
     Ticketing::builder(store(shop), keys, Arc::new(TestGateway::new()))
 }
 
-/// The shop's store, as a server opens it. The thread of one that was closed just now may still be letting go of it.
+/// The shop's store, as a server opens it.
 pub fn store(shop: &Shop) -> Arc<dyn Backend> {
-    let mut tries = 0;
-    loop {
-        match ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)) {
-            Ok(store) => return store,
-            Err(OpenError::InUse { .. }) if tries < 200 => tries += 1,
-            Err(error) => panic!("{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    ticketing_store::open(&shop.url(), OpenOptions::new(Role::Server)).unwrap()
 }
 
 /// Sells `quantity` of `session`, which has no waiting room, to the `n`-th user.

@@ -13,6 +13,7 @@ use crate::{
     ids::{SessionId, UserId},
     payment::PaymentLink,
     session::{SaleStatus, Session},
+    store::SessionView,
     waiting_room::{
         Arrival, Arrived, GivenUp, Place, PlaceState, QueuePolicy, Reply, Room, Standing, Terms, Visitor,
         token::PlaceClaim,
@@ -57,13 +58,14 @@ impl Ticketing {
     ) -> Result<Vec<Result<Welcome, QueueRefusal>>, Failure> {
         let refused = |refusal: QueueRefusal| Ok(vec![Err(refusal); users.len()]);
         let Some(rooms) = &self.inner.apart else { return refused(QueueRefusal::KeptApart) };
-        let session = self.session(session_id).await?.filter(|view| view.event_status == EventStatus::Published);
+        let published = |view: &SessionView| view.event_status == EventStatus::Published;
+        let session = self.session(session_id).await?.filter(|view| published(view));
         let Some(mut view) = session else { return refused(QueueRefusal::SessionNotFound) };
         let now = self.queries().now().await?;
         let mut refusal = no_new_places(&view.session, now);
         if refusal == Some(QueueRefusal::SoldOut) {
             // What is shown may be a second old, and nobody is sent away for stock that is back since.
-            let latest = self.queries().session(session_id).await?;
+            let latest = self.queries().session(session_id).await?.filter(published);
             let Some(latest) = latest else { return refused(QueueRefusal::SessionNotFound) };
             refusal = no_new_places(&latest.session, now);
             view = Arc::new(latest);

@@ -336,6 +336,7 @@ macro_rules! conformance {
                 places_are_in_order_of_arrival
                 the_same_user_finds_the_same_place
                 a_place_that_is_left_makes_room_for_the_next
+                who_left_is_told_so_though_the_line_has_moved_on
                 a_place_that_is_left_or_over_holds_nothing
                 who_comes_back_after_their_end_is_counted_once
                 a_purchase_makes_room_for_the_next

@@ -59,6 +59,19 @@ pub async fn a_place_that_is_left_makes_room_for_the_next(h: Harness) {
     assert_eq!(state(&h, BOB, &bob).await, (QueueState::Allowed, 0));
 }
 
+pub async fn who_left_is_told_so_though_the_line_has_moved_on(h: Harness) {
+    h.queue_session(100, one()).await;
+    let (alice, bob) = (h.token(ALICE).await, h.token(BOB).await);
+    h.tick().await;
+    h.leave(ALICE, &alice).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(h.status(ALICE, &alice).await, Err(QueueStatusRefusal::UnknownToken));
+        h.advance(1);
+        h.tick().await;
+    }
+    assert_eq!(state(&h, BOB, &bob).await, (QueueState::Allowed, 0));
+}
+
 pub async fn a_place_that_is_left_or_over_holds_nothing(h: Harness) {
     let policy = QueuePolicy { wait_ttl_seconds: Some(60), admit_ttl_seconds: None, ..one() };
     h.queue_session(100, policy).await;
