@@ -41,6 +41,8 @@ fn run(args: &str, folder: &TempDir) -> Option<Value> {
     assert_eq!((&report["complaints"], &report["violations"]), (&Value::Array(vec![]), &Value::Array(vec![])));
     assert!(report["purchases"].as_i64() > Some(20), "{report}");
     assert_eq!(report["unresolved"], 0);
+    let (captured, given_back) = (&report["taken"]["captured"], &report["taken"]["givenBack"]);
+    assert!(captured.as_i64() > Some(20) && given_back.as_i64() > Some(0), "{report}");
     Some(report)
 }
 

@@ -25,6 +25,12 @@ pub enum Kind {
     CutClients,
     /// Everything between buyers and a server takes longer.
     DelayClients,
+    /// Connections between servers and the payment gateway are cut, and new ones for a while.
+    CutGateway,
+    /// Everything between servers and the payment gateway takes longer.
+    DelayGateway,
+    /// The payment gateway does what it is asked, and the servers never hear of it.
+    LoseGatewayReplies,
     /// The database server is killed and started again.
     KillPostgres,
     /// The database server stands still.
@@ -54,8 +60,16 @@ pub enum Kind {
 impl Kind {
     /// Those that can happen to `setup`.
     pub fn of(setup: Setup) -> Vec<Self> {
-        let mut kinds =
-            vec![Self::KillServer, Self::StopServer, Self::PauseServer, Self::CutClients, Self::DelayClients];
+        let mut kinds = vec![
+            Self::KillServer,
+            Self::StopServer,
+            Self::PauseServer,
+            Self::CutClients,
+            Self::DelayClients,
+            Self::CutGateway,
+            Self::DelayGateway,
+            Self::LoseGatewayReplies,
+        ];
         if matches!(setup, Setup::Postgres | Setup::PostgresRedis) {
             kinds.extend([
                 Self::KillPostgres,
@@ -81,6 +95,9 @@ impl Kind {
             Self::PauseServer => "pause server",
             Self::CutClients => "cut clients off",
             Self::DelayClients => "slow clients",
+            Self::CutGateway => "cut the gateway off",
+            Self::DelayGateway => "slow gateway",
+            Self::LoseGatewayReplies => "lose the gateway's replies",
             Self::KillPostgres => "kill Postgres",
             Self::PausePostgres => "pause Postgres",
             Self::CutPostgres => "cut Postgres off",
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn every_kind_is_as_frequent_as_every_other() {
         let (mut deck, mut rng) = (Deck::new(Kind::of(Setup::PostgresRedis)), Rng::with_seed(1));
-        let mut drawn: Vec<_> = (0..51).filter_map(|_| deck.draw(&mut rng)).collect();
+        let mut drawn: Vec<_> = (0..60).filter_map(|_| deck.draw(&mut rng)).collect();
         drawn.sort_unstable();
         assert!(drawn.chunks(3).all(|three| three[0] == three[2]), "{drawn:?}");
     }

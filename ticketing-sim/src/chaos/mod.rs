@@ -1,6 +1,7 @@
 //! Servers and what they stand on, started here to be broken.
 
 mod fault;
+mod gateway;
 mod ground;
 mod node;
 mod probe;

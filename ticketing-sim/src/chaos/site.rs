@@ -11,6 +11,7 @@ use ticketing_store::testing::proxy::{How, Proxy};
 use super::{
     Fault, Kind, Setup,
     fault::Deck,
+    gateway::Gateway,
     ground::Ground,
     node::{self, Node, Program},
     probe::Probe,
@@ -34,6 +35,8 @@ const TIME_TO_RECOVER: Duration = Duration::from_secs(2);
 /// One pause of a server in so many is longer than a hold lives under faults.
 const LONG_PAUSE_ONE_IN: u32 = 4;
 const LONG_PAUSE: Duration = Duration::from_millis(5_500);
+/// How often the servers ask the gateway what it took: beside callbacks that are under way.
+const RECONCILE_EVERY_SECONDS: &str = "5";
 
 /// Everything that is broken.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Site {
     doors: Vec<Proxy>,
     ground: Option<Ground>,
     queue: Option<Queue>,
+    gateway: Gateway,
     folder: TempDir,
     program: Program,
     secrets: Secrets,
@@ -56,18 +60,24 @@ pub struct Site {
 struct Secrets {
     jwt: SecretString,
     webhook: SecretString,
+    gateway_token: SecretString,
     admin_password: SecretString,
 }
 
 impl Secrets {
     fn new() -> Self {
         let admin_password = format!("Aa1-{}", random_hex());
-        Self { jwt: random_hex().into(), webhook: random_hex().into(), admin_password: admin_password.into() }
+        Self {
+            jwt: random_hex().into(),
+            webhook: random_hex().into(),
+            gateway_token: random_hex().into(),
+            admin_password: admin_password.into(),
+        }
     }
 }
 
-/// What every server of the store at `store`, with its waiting rooms at `queue`, is told.
-fn settings(store: &str, queue: Option<&str>, secrets: &Secrets) -> Vec<(String, String)> {
+/// What every server of the store at `store`, with its waiting rooms at `queue` and its money at `gateway`, is told.
+fn settings(store: &str, queue: Option<&str>, gateway: &str, secrets: &Secrets) -> Vec<(String, String)> {
     let setting = |key: &str, value: &str| (format!("TICKETING__{key}"), value.to_owned());
     let unlimited = [
         "REQUESTS_PER_ADDRESS_PER_SECOND",
@@ -78,7 +88,10 @@ fn settings(store: &str, queue: Option<&str>, secrets: &Secrets) -> Vec<(String,
     let mut settings = vec![
         setting("STORE__URL", store),
         setting("AUTH__JWT_SECRET", secrets.jwt.expose_secret()),
-        setting("PAYMENTS__SANDBOX__WEBHOOK_SECRET", secrets.webhook.expose_secret()),
+        setting("PAYMENTS__HTTP__URL", gateway),
+        setting("PAYMENTS__HTTP__TOKEN", secrets.gateway_token.expose_secret()),
+        setting("PAYMENTS__HTTP__WEBHOOK_SECRET", secrets.webhook.expose_secret()),
+        setting("PAYMENTS__RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS),
         setting("AUDIT__KEY", &random_hex()),
         setting("QUEUE__TOKEN_SECRET", &random_hex()),
         setting("TICKETS__SIGNING_SEED", &random_hex()),
@@ -121,7 +134,8 @@ impl Site {
             (Setup::Postgres | Setup::PostgresRedis, count) => count.unwrap_or(2),
         };
         let secrets = Secrets::new();
-        let settings = settings(&store, queue.as_ref().map(Queue::url).as_deref(), &secrets);
+        let gateway = Gateway::start(&secrets.gateway_token).await?;
+        let settings = settings(&store, queue.as_ref().map(Queue::url).as_deref(), &gateway.url(), &secrets);
         let program = Program { path, settings };
         let mut nodes = Vec::new();
         for number in 0..count {
@@ -133,7 +147,7 @@ impl Site {
         let probe = Probe::new(&urls(&doors), Accounts::new(Some(&secrets.jwt)))?;
         let every = Duration::try_from_secs_f64(args.chaos_every).unwrap_or_default();
         let deck = Deck::new(Kind::of(args.chaos_store));
-        Ok(Self { nodes, doors, ground, queue, folder, program, secrets, deck, every, probe })
+        Ok(Self { nodes, doors, ground, queue, gateway, folder, program, secrets, deck, every, probe })
     }
 
     /// The way in, by the doors that faults happen at.
@@ -145,6 +159,7 @@ impl Site {
             wire: Wire::new(&urls(&self.doors), PATIENCE)?,
             accounts: Accounts::new(Some(&self.secrets.jwt)),
             till: Till::new(Some(&self.secrets.webhook)),
+            gateway: Some(Arc::clone(&self.gateway.books)),
             administrator: Credentials::Account {
                 email: ADMIN.to_owned(),
                 password: self.secrets.admin_password.clone(),
@@ -211,6 +226,17 @@ impl Site {
             }
             (Kind::CutClients, _, _) => cut(door, lasting / 2).await,
             (Kind::DelayClients, _, _) => slow_down(door, lasting, rng).await,
+            (Kind::CutGateway, _, _) => cut(&self.gateway.way, lasting / 2).await,
+            (Kind::DelayGateway, _, _) => slow_down(&self.gateway.way, lasting, rng).await,
+            (Kind::LoseGatewayReplies, _, _) => {
+                let before = self.gateway.lost();
+                self.gateway.lose_replies(true);
+                tokio::time::sleep(lasting / 2).await;
+                self.gateway.lose_replies(false);
+                if self.gateway.lost() == before {
+                    return Ok(None);
+                }
+            }
             (Kind::KillPostgres, Some(ground), _) => {
                 ground.cluster.kill().await;
                 tokio::time::sleep(lasting / 4).await;
@@ -263,8 +289,8 @@ impl Site {
 
     /// Ends it all. After a broken promise, files and logs stay.
     pub fn end(self, clean: bool) {
-        let Self { nodes, doors, ground, queue, folder, .. } = self;
-        drop((nodes, doors, ground, queue));
+        let Self { nodes, doors, ground, queue, gateway, folder, .. } = self;
+        drop((nodes, doors, ground, queue, gateway));
         if !clean {
             anstream::eprintln!("the servers' files and logs are in {}", folder.keep().display());
         }

@@ -92,7 +92,7 @@ pub struct LoadArgs {
     pub reads_per_second: Option<u32>,
 
     /// What buyers do, by weight: buy, decline, abandon, release, leave, late; with --chaos
-    /// buy=60,decline=10,abandon=15,release=10,leave=5 unless given
+    /// buy=55,late=5,decline=10,abandon=15,release=10,leave=5 unless given
     #[arg(long, value_name = "WHAT=N,…", conflicts_with_all = ["decline", "abandon", "late"])]
     pub shares: Option<Shares>,
     /// How many in a hundred are declined by their bank; 10 unless given

@@ -54,6 +54,7 @@ pub fn of(args: &LoadArgs) -> Result<Entrance, SimError> {
         wire: Wire::new(&args.target, patience)?,
         accounts: Accounts::new(jwt_secret.as_ref()),
         till: Till::new(webhook_secret.as_ref()),
+        gateway: None,
         administrator: administrator(access)?,
     })
 }

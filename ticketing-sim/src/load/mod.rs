@@ -98,8 +98,9 @@ async fn sell(args: LoadArgs) -> Result<(), SimError> {
     }
     bar.finish_and_clear();
     let verified = shop.verify().await?;
+    let taken = shop.taken();
     shop.leave().await;
-    let report = tally.finish(seed, &scene, verified);
+    let report = tally.finish(seed, &scene, verified, taken);
     if let Some(site) = site {
         site.end(report.broken().is_empty());
     }

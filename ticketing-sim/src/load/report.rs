@@ -6,7 +6,11 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use ticketing_core::session::Stock;
 
-use super::{scene::Targets, shop::Violation, story::Step};
+use super::{
+    scene::Targets,
+    shop::{Taken, Violation},
+    story::Step,
+};
 use crate::chaos::FaultReport;
 
 /// Times of one step, from when it was due to its answer.
@@ -91,7 +95,7 @@ pub struct Report {
     pub taken_max: i64,
     /// Tickets that were acknowledged beyond those there are.
     pub oversold: i64,
-    /// Payments that bought twice, or bought and went back.
+    /// Payments that bought twice, bought and went back, or went back twice.
     pub double_payments: u64,
     /// Places that were served before others ahead of them.
     pub inversions: u64,
@@ -99,6 +103,8 @@ pub struct Report {
     pub targets: Option<Targets>,
     /// What broke.
     pub faults: Option<FaultReport>,
+    /// What went through the gateway, where it is one of this process.
+    pub taken: Option<Taken>,
     /// Records that `verify` looked at.
     pub verified_records: u64,
     /// Promises that were broken as seen from outside.
@@ -199,7 +205,7 @@ mod tests {
             stock: Stock { total: 5, available: 0, held: 0, sold: 5 },
             shown: Shown { taken_max: 5, complaints, ..Shown::default() },
         });
-        tally.finish(7, &Scene::of(&parsed(text)).unwrap(), Verified { records: 1, violations: Vec::new() })
+        tally.finish(7, &Scene::of(&parsed(text)).unwrap(), Verified { records: 1, violations: Vec::new() }, None)
     }
 
     #[test]

@@ -131,6 +131,9 @@ impl Round<'_> {
         let mut shown =
             judge::by_history(&stories, Terms { stock: self.scene.stock, hold_ttl: self.hold_ttl(), late_landing });
         shown.complaints.extend(judge::by_the_end(&stories, &endings, books));
+        let asked = self.shop.complaints_of_the_gateway();
+        shown.double_payments += asked.iter().filter(|complaint| complaint.starts_with("I6:")).count() as u64;
+        shown.complaints.extend(asked);
         shown.complaints.extend(faults.iter_mut().filter_map(Fault::complaint));
         stories.sort_by_key(|story| story.calls.first().map(|call| call.due));
         let missing = || SimError::Broken(format!("I16: {} is missing", sale.session_id));

@@ -22,7 +22,7 @@ const SPEC_HOLDS_AFTER: Duration = Duration::from_secs(1);
 /// The peak's share of buyers who go on to a callback: 100 of 500.
 const PEAK_SHARES: &str = "buy=20,abandon=80";
 /// What buyers do under faults: everything.
-const CHAOS_SHARES: &str = "buy=60,decline=10,abandon=15,release=10,leave=5";
+const CHAOS_SHARES: &str = "buy=55,late=5,decline=10,abandon=15,release=10,leave=5";
 
 /// How buyers come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -73,6 +73,10 @@ fn sums(report: &Report) -> Table {
         let sold_out = report.stock.iter().filter(|stock| stock.available == 0).count();
         sums.add_row(["sales sold or held out", &format!("{sold_out} of {}", report.stock.len())]);
     }
+    if let Some(taken) = report.taken {
+        let text = format!("{}, {} given back", counted(taken.captured, "payment"), taken.given_back);
+        sums.add_row(["taken, by the gateway's own books", &text]);
+    }
     let broken = format!("{} / {} / {}", report.oversold, report.double_payments, report.inversions);
     sums.add_row(["oversold / paid twice / out of line", &broken]);
     sums.add_row(["seed", &report.seed.to_string()]);

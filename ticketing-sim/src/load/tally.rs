@@ -10,7 +10,7 @@ use super::{
     report::{QueueWait, Report, StepTimes},
     sale::Held,
     scene::Scene,
-    shop::Verified,
+    shop::{Taken, Verified},
     story::{Answer, Call, Step, Story},
     timeline::Timeline,
 };
@@ -147,8 +147,8 @@ impl Tally {
         &self.timeline
     }
 
-    /// The report, with what `verify` found.
-    pub fn finish(&mut self, seed: u64, scene: &Scene, verified: Verified) -> Report {
+    /// The report, with what `verify` found, and what the gateway `taken`, if that is known.
+    pub fn finish(&mut self, seed: u64, scene: &Scene, verified: Verified, taken: Option<Taken>) -> Report {
         let seconds = self.elapsed.as_secs_f64().max(f64::EPSILON);
         let per_second = |count: u64| count as f64 / seconds;
         let calls: u64 = self.times.values().map(|times| times.calls).sum();
@@ -181,6 +181,7 @@ impl Tally {
             inversions: self.inversions,
             targets: scene.targets,
             faults: FaultReport::of(&self.faults),
+            taken,
             verified_records: verified.records,
             complaints: std::mem::take(&mut self.complaints),
             violations: verified.violations,

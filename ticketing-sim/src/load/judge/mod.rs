@@ -45,7 +45,7 @@ pub struct Shown {
     pub taken_max: i64,
     /// By how many that was too many.
     pub oversold: i64,
-    /// Payments that were taken for more than one ticket set, or for one and a refund.
+    /// Payments that were taken for more than one ticket set, or for one and a refund, or that were given back twice.
     pub double_payments: u64,
     /// Places that were served before others ahead of them.
     pub inversions: u64,

@@ -14,7 +14,7 @@ use ticketing_core::{
     hold::Wanted,
     ids::{HoldId, OrderId, PaymentId, SessionId, UserId},
     money::{Currency, Money},
-    payment::{CallbackReport, CallbackStatus, GatewayPaymentId, PaymentMethod, PaymentStatus},
+    payment::{CallbackReport, CallbackStatus, PaymentMethod, PaymentStatus},
     session::limits,
     ticket::TicketStatus,
 };
@@ -43,6 +43,7 @@ pub struct EngineShop {
 #[derive(Debug)]
 pub struct EngineCounter {
     engine: Ticketing,
+    gateway: Arc<SimGateway>,
     caller: Caller,
     user_id: UserId,
 }
@@ -50,14 +51,15 @@ pub struct EngineCounter {
 impl EngineShop {
     pub(super) async fn open(url: &str) -> Result<Self, SimError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let gateway = Arc::new(SimGateway::default());
+        let gateway = Arc::new(SimGateway::new(Arc::clone(&clock)));
         let engine = connect::open(url, clock, Arc::clone(&gateway)).await?;
         engine.start_workers();
         Ok(Self { engine, gateway })
     }
 
     pub(super) fn visit(&self, user_id: UserId) -> EngineCounter {
-        EngineCounter { engine: self.engine.clone(), caller: Caller::of(Actor::User(user_id)), user_id }
+        let (engine, gateway) = (self.engine.clone(), Arc::clone(&self.gateway));
+        EngineCounter { engine, gateway, caller: Caller::of(Actor::User(user_id)), user_id }
     }
 
     pub(super) async fn open_sale(&self, scene: &Scene, stock: i64) -> Result<Sale, SimError> {
@@ -111,8 +113,8 @@ impl EngineShop {
         })
     }
 
-    pub(super) fn refunds_of(&self, pg_payment_id: &str) -> u32 {
-        pg_payment_id.parse().map_or(0, |name: GatewayPaymentId| self.gateway.refunds_of(&name))
+    pub(super) fn gateway(&self) -> &SimGateway {
+        &self.gateway
     }
 
     pub(super) async fn shut_down(&self) {
@@ -189,6 +191,9 @@ impl EngineCounter {
 
     pub(super) async fn report(&self, page: &Page, status: CallbackStatus) -> Heard<Delivered> {
         let name = &page.pg_payment_id;
+        if status == CallbackStatus::Success {
+            self.gateway.capture(name);
+        }
         let report = CallbackReport {
             raw_payload: format!(r#"{{"pgPaymentId":"{name}","status":"{status}"}}"#),
             pg_payment_id: name.parse().expect("a gateway's name for a payment is one"),

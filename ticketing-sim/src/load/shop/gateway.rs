@@ -1,85 +1,267 @@
-//! A payment gateway in process: it opens every payment and gives every captured one back once.
+//! The gateway's own books: what it was asked to open, what it took, and what it gave back.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::{BoxFuture, ready};
+use serde::Serialize;
 use ticketing_core::{
+    clock::{Clock, Timestamp},
+    ids::PaymentId,
     money::Money,
     payment::{
-        GatewayPaymentId, GatewaySession,
-        gateway::{GatewayError, OpenPayment, PaymentGateway, Refund},
+        GatewaySession,
+        gateway::{Capture, GatewayError, OpenPayment, PaymentGateway, Refund},
     },
+    store::Page,
 };
+
+/// Captures on one page of their list.
+const PAGE: usize = 500;
 
 /// What the gateway did for one payment.
 #[derive(Debug, Clone, Copy)]
 struct Account {
+    reference: PaymentId,
     amount: Money,
+    is_captured: bool,
     refunds: u32,
 }
 
-/// Names a payment after its merchant reference, so that the same question has the same answer.
-#[derive(Debug, Default)]
+/// A payment gateway that does everything it is asked, once under each key, and keeps its own account of what the
+/// shop asked: of that, nothing is believed that the shop says.
+///
+/// It names a payment after its merchant reference, so that the same question has the same answer.
+#[derive(Debug)]
 pub struct SimGateway {
-    accounts: Mutex<Books>,
+    clock: Arc<dyn Clock>,
+    books: Mutex<Books>,
+}
+
+/// What went through the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taken {
+    /// Payments whose money was taken.
+    pub captured: u64,
+    /// How often money was given back.
+    pub given_back: u64,
 }
 
 #[derive(Debug, Default)]
 struct Books {
-    by_payment: HashMap<String, Account>,
+    accounts: HashMap<String, Account>,
+    /// The payments that were captured, in the order of capture.
+    captured: Vec<(Timestamp, String)>,
     refund_keys: HashMap<String, String>,
+    complaints: Vec<String>,
 }
 
 impl SimGateway {
+    /// One that has done nothing yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, books: Mutex::default() }
+    }
+
+    /// Takes the buyer's money, once.
+    pub fn capture(&self, payment: &str) {
+        let mut books = self.books();
+        let now = self.clock.now();
+        let Some(account) = books.accounts.get_mut(payment) else { return };
+        if !account.is_captured {
+            account.is_captured = true;
+            books.captured.push((now, payment.to_owned()));
+        }
+    }
+
     /// How often money was given back for `payment`; asking again under one key counts once.
-    pub fn refunds_of(&self, payment: &GatewayPaymentId) -> u32 {
-        self.books().by_payment.get(payment.as_str()).map_or(0, |account| account.refunds)
+    pub fn refunds_of(&self, payment: &str) -> u32 {
+        self.books().accounts.get(payment).map_or(0, |account| account.refunds)
+    }
+
+    /// What went through it so far.
+    pub fn taken(&self) -> Taken {
+        let books = self.books();
+        let given_back = books.accounts.values().map(|account| u64::from(account.refunds)).sum();
+        Taken { captured: books.captured.len() as u64, given_back }
+    }
+
+    /// What it was asked since the last time that no shop may ask.
+    pub fn complaints(&self) -> Vec<String> {
+        mem::take(&mut self.books().complaints)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn open_now(&self, request: &OpenPayment) -> Result<GatewaySession, GatewayError> {
-        let name = format!("sim_{}", request.reference.uuid().as_simple());
-        let mut books = self.books();
-        let account = books.by_payment.entry(name.clone()).or_insert(Account { amount: request.amount, refunds: 0 });
-        if account.amount != request.amount {
-            return Err(GatewayError::Refused(format!("{name} was opened for {}", account.amount)));
+impl Books {
+    fn open(&mut self, request: &OpenPayment) -> Result<GatewaySession, GatewayError> {
+        let OpenPayment { reference, amount, .. } = *request;
+        let name = format!("sim_{}", reference.uuid().as_simple());
+        let new = Account { reference, amount, is_captured: false, refunds: 0 };
+        let opened = self.accounts.entry(name.clone()).or_insert(new).amount;
+        if opened != amount {
+            return Err(self.refuse(format!("I4: {name} was opened for {opened}, and then for {amount}")));
         }
         let url = format!("https://gateway.invalid/pay/{name}");
         let pg_payment_id = name.parse().map_err(|error| GatewayError::Refused(format!("{name}: {error}")))?;
         Ok(GatewaySession { pg_payment_id, url })
     }
 
-    fn refund_now(&self, request: Refund) -> Result<(), GatewayError> {
-        let mut books = self.books();
-        let name = request.pg_payment_id.as_str().to_owned();
-        match books.refund_keys.get(&request.key) {
-            Some(first) if *first == name => return Ok(()),
-            Some(first) => return Err(GatewayError::Refused(format!("{} gave {first} back", request.key))),
+    fn refund(&mut self, request: Refund) -> Result<(), GatewayError> {
+        let Refund { key, pg_payment_id, amount } = request;
+        let name = pg_payment_id.as_str();
+        match self.refund_keys.get(&key) {
+            Some(first) if first == name => return Ok(()),
+            Some(first) => {
+                let wrong = format!("I6: under {key} the money of {first} was given back, and then asked for {name}");
+                return Err(self.refuse(wrong));
+            }
             None => {}
         }
-        let account = books.by_payment.get_mut(&name);
-        let account = account.ok_or_else(|| GatewayError::Refused(format!("there is no payment {name}")))?;
-        if account.amount != request.amount {
-            return Err(GatewayError::Refused(format!("{name} was paid with {}", account.amount)));
+        let Some(account) = self.accounts.get_mut(name) else {
+            return Err(self.refuse(format!("I6: the money of {name} was to be given back, which there is not")));
+        };
+        let Account { is_captured, amount: paid, refunds, .. } = *account;
+        if !is_captured {
+            return Err(self.refuse(format!("I6: the money of {name} was to be given back, and none was taken")));
+        }
+        if paid != amount {
+            return Err(self.refuse(format!("I4: {amount} of {name} were to be given back, {paid} were taken")));
         }
         account.refunds += 1;
-        books.refund_keys.insert(request.key, name);
+        if refunds > 0 {
+            self.complaints.push(format!("I6: the money of {name} was given back again, under {key}"));
+        }
+        self.refund_keys.insert(key, name.to_owned());
         Ok(())
+    }
+
+    fn captured(&self, since: Timestamp, after: Option<&str>) -> Result<Page<Capture>, GatewayError> {
+        let from = match after {
+            None => self.captured.partition_point(|(at, _)| *at < since),
+            Some(after) => after.parse().map_err(|_| GatewayError::Refused(format!("there is no page {after}")))?,
+        };
+        let capture = |(captured_at, name): &(Timestamp, String)| {
+            let account = self.accounts.get(name)?;
+            Some(Capture {
+                pg_payment_id: name.parse().ok()?,
+                reference: Some(account.reference),
+                amount: account.amount,
+                captured_at: *captured_at,
+                given_back: account.refunds > 0,
+            })
+        };
+        let to = self.captured.len().min(from + PAGE);
+        let items = self.captured.get(from..to).unwrap_or_default().iter().filter_map(capture).collect();
+        Ok(Page { items, next: (to < self.captured.len()).then(|| to.to_string()) })
+    }
+
+    fn refuse(&mut self, complaint: String) -> GatewayError {
+        self.complaints.push(complaint.clone());
+        GatewayError::Refused(complaint)
     }
 }
 
 impl PaymentGateway for SimGateway {
     fn open(&self, request: OpenPayment) -> BoxFuture<'_, Result<GatewaySession, GatewayError>> {
-        Box::pin(ready(self.open_now(&request)))
+        Box::pin(ready(self.books().open(&request)))
     }
 
     fn refund(&self, request: Refund) -> BoxFuture<'_, Result<(), GatewayError>> {
-        Box::pin(ready(self.refund_now(request)))
+        Box::pin(ready(self.books().refund(request)))
+    }
+
+    fn captured(&self, since: Timestamp, after: Option<String>) -> BoxFuture<'_, Result<Page<Capture>, GatewayError>> {
+        Box::pin(ready(self.books().captured(since, after.as_deref())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketing_core::{
+        clock::SystemClock,
+        money::Currency,
+        payment::{GatewayPaymentId, PaymentMethod},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PAID: Money = Money::new(55_000, Currency::KRW);
+
+    fn gateway() -> SimGateway {
+        SimGateway::new(Arc::new(SystemClock::new()))
+    }
+
+    async fn opened(gateway: &SimGateway, number: u128, amount: Money) -> Result<GatewayPaymentId, GatewayError> {
+        let reference = PaymentId::from_uuid(Uuid::from_u128(number));
+        let expires_at = Timestamp::from_micros(0);
+        let request = OpenPayment { reference, amount, method: PaymentMethod::Card, expires_at };
+        gateway.open(request).await.map(|session| session.pg_payment_id)
+    }
+
+    async fn refund(gateway: &SimGateway, key: &str, payment: &GatewayPaymentId, amount: Money) -> bool {
+        let request = Refund { key: key.to_owned(), pg_payment_id: payment.clone(), amount };
+        gateway.refund(request).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_shop_that_asks_as_it_may_is_not_complained_of() {
+        let gateway = gateway();
+        let payment = opened(&gateway, 1, PAID).await.unwrap();
+        assert_eq!(opened(&gateway, 1, PAID).await.unwrap(), payment, "asked twice, it is the same one");
+        gateway.capture(payment.as_str());
+        gateway.capture(payment.as_str());
+        assert!(
+            refund(&gateway, "refund:1", &payment, PAID).await && refund(&gateway, "refund:1", &payment, PAID).await
+        );
+        assert_eq!(gateway.refunds_of(payment.as_str()), 1, "under one key it is given back once");
+        assert_eq!(gateway.taken(), Taken { captured: 1, given_back: 1 });
+        assert_eq!(gateway.complaints(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn every_wrong_question_is_complained_of_once() {
+        let gateway = gateway();
+        let one = opened(&gateway, 1, PAID).await.unwrap();
+        let other = opened(&gateway, 2, PAID).await.unwrap();
+        let less = Money::new(1, Currency::KRW);
+        assert!(opened(&gateway, 1, less).await.is_err());
+        assert!(!refund(&gateway, "early", &one, PAID).await, "nothing was taken");
+        gateway.capture(one.as_str());
+        gateway.capture(other.as_str());
+        assert!(!refund(&gateway, "other amount", &one, less).await);
+        assert!(!refund(&gateway, "unknown", &"sim_3".parse().unwrap(), PAID).await);
+        assert!(refund(&gateway, "key", &one, PAID).await);
+        assert!(!refund(&gateway, "key", &other, PAID).await, "the key is another payment's");
+        assert!(refund(&gateway, "again", &one, PAID).await, "money that went twice is gone");
+        let complaints = gateway.complaints();
+        let invariants: Vec<_> = complaints.iter().map(|complaint| &complaint[..3]).collect();
+        assert_eq!(invariants, ["I4:", "I6:", "I4:", "I6:", "I6:", "I6:"], "{complaints:?}");
+        assert_eq!(gateway.complaints(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_was_captured_is_listed_in_order_page_by_page() {
+        let gateway = gateway();
+        for number in 0..=PAGE as u128 {
+            let payment = opened(&gateway, number, PAID).await.unwrap();
+            gateway.capture(payment.as_str());
+        }
+        let unpaid = opened(&gateway, 10_000, PAID).await.unwrap();
+        let first = gateway.captured(Timestamp::from_micros(0), None).await.unwrap();
+        let second = gateway.captured(Timestamp::from_micros(0), first.next.clone()).await.unwrap();
+        assert_eq!((first.items.len(), second.items.len(), second.next), (PAGE, 1, None));
+        let both = || first.items.iter().chain(&second.items);
+        assert!(both().is_sorted_by_key(|capture| capture.captured_at) && both().all(|it| it.pg_payment_id != unpaid));
+        let since = second.items[0].captured_at;
+        let late = gateway.captured(since, None).await.unwrap();
+        assert!(late.items.iter().all(|capture| capture.captured_at >= since));
     }
 }

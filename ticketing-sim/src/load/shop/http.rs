@@ -23,6 +23,7 @@ use ticketing_core::{
 use super::{
     Delivered, Heard, Page, Told, Turn, Wish,
     accounts::{AccessToken, Accounts},
+    gateway::SimGateway,
     office::Administrator,
     wire::{self, Reply, Wire, bearer},
 };
@@ -40,6 +41,8 @@ pub struct Entrance {
     pub accounts: Accounts,
     /// How payments are reported.
     pub till: Till,
+    /// The gateway that the servers ask, if it is one of this process.
+    pub gateway: Option<Arc<SimGateway>>,
     /// Address and password of an administrator, or an access token.
     pub administrator: Credentials,
 }
@@ -93,6 +96,7 @@ pub struct HttpShop {
     pub(super) wire: Wire,
     accounts: Accounts,
     till: Till,
+    gateway: Option<Arc<SimGateway>>,
     pub(super) administrator: Administrator,
 }
 
@@ -154,9 +158,13 @@ struct TicketsBody {
 
 impl HttpShop {
     pub(super) async fn enter(entrance: Entrance) -> Result<Self, SimError> {
-        let Entrance { wire, accounts, till, administrator } = entrance;
+        let Entrance { wire, accounts, till, gateway, administrator } = entrance;
         let administrator = Administrator::enter(&wire, administrator).await?;
-        Ok(Self { wire, accounts, till, administrator })
+        Ok(Self { wire, accounts, till, gateway, administrator })
+    }
+
+    pub(super) fn gateway(&self) -> Option<&SimGateway> {
+        self.gateway.as_deref()
     }
 
     pub(super) async fn visit(shop: &Arc<Self>, user_id: UserId) -> Result<HttpCounter, SimError> {
@@ -244,6 +252,9 @@ impl HttpCounter {
     }
 
     pub(super) async fn report(&self, page: &Page, status: CallbackStatus) -> Heard<Delivered> {
+        if let (Some(gateway), CallbackStatus::Success) = (self.shop.gateway(), status) {
+            gateway.capture(&page.pg_payment_id);
+        }
         let reply = match &self.shop.till {
             Till::Signed(mac, clock) => {
                 let body = json!({

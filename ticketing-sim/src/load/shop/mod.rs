@@ -31,6 +31,7 @@ use crate::error::SimError;
 pub use self::{
     accounts::Accounts,
     engine::PRICE,
+    gateway::{SimGateway, Taken},
     http::{Credentials, Entrance, Till},
     wire::{Wire, bearer, send},
 };
@@ -269,8 +270,24 @@ impl Shop {
     /// How often money was given back for a payment; `None` where that is not known here.
     pub fn refunds_of(&self, pg_payment_id: &str) -> Option<u32> {
         match self {
-            Self::Engine(shop) => Some(shop.refunds_of(pg_payment_id)),
-            Self::Http(_) => None,
+            Self::Engine(shop) => Some(shop.gateway().refunds_of(pg_payment_id)),
+            Self::Http(shop) => shop.gateway().map(|gateway| gateway.refunds_of(pg_payment_id)),
+        }
+    }
+
+    /// What went through the gateway, where that is known here.
+    pub fn taken(&self) -> Option<Taken> {
+        match self {
+            Self::Engine(shop) => Some(shop.gateway().taken()),
+            Self::Http(shop) => shop.gateway().map(SimGateway::taken),
+        }
+    }
+
+    /// What the gateway was asked since the last time that it may not be asked, where that is known here.
+    pub fn complaints_of_the_gateway(&self) -> Vec<String> {
+        match self {
+            Self::Engine(shop) => shop.gateway().complaints(),
+            Self::Http(shop) => shop.gateway().map(SimGateway::complaints).unwrap_or_default(),
         }
     }
 
