@@ -7,7 +7,7 @@ use ticketing_core::{
     audit::{Actor, Caller},
     engine::{EngineError, Keys},
     store::{Backend, SchemaVersion, StoreError},
-    verify::check_key,
+    verify::has_log,
 };
 use ticketing_store::{OpenError, OpenOptions, Role, Secrets, redis::RedisRooms, secrets::SecretsError};
 
@@ -85,14 +85,10 @@ impl Context {
     /// [`CliError`] says what is wrong with the store or its secrets.
     pub async fn engine_for_reading(&self) -> Result<Ticketing, CliError> {
         let store = self.store().await?;
-        let keys = match Secrets::existing_keys_from_environment(&self.store_url) {
-            // A store that was never written to has no secrets yet, and nothing that would need them.
-            Err(error) if is_missing(&error) => {
-                let any = Secrets::generate().map_err(|error| CliError::Usage(error.to_string()))?.keys();
-                check_key(&*store, &any.audit).await?.map_err(|_| without_keys(&error))?;
-                any
-            }
-            found => found.map_err(|error| without_keys(&error))?,
+        let keys = match self.keys_of(&*store).await? {
+            Some(keys) => keys,
+            // Nothing would need the right ones.
+            None => Secrets::generate().map_err(|error| CliError::Usage(error.to_string()))?.keys(),
         };
         self.engine_with(store, keys)
     }
@@ -151,8 +147,12 @@ impl Context {
     }
 
     async fn engine_over(&self, store: Arc<dyn Backend>) -> Result<Ticketing, CliError> {
-        let keys = Secrets::keys_from_environment(&self.store_url);
-        let engine = self.engine_with(store, keys.map_err(|error| CliError::Usage(with_sources(&error)))?)?;
+        let keys = match self.keys_of(&*store).await? {
+            Some(keys) => keys,
+            None => Secrets::keys_from_environment(&self.store_url)
+                .map_err(|error| CliError::Usage(with_sources(&error)))?,
+        };
+        let engine = self.engine_with(store, keys)?;
         match engine.open_log().await {
             Ok(()) => Ok(engine),
             Err(EngineError::Refused(other)) => Err(CliError::Usage(format!(
@@ -160,6 +160,20 @@ impl Context {
                  (TICKETING__SECRETS__FILE)"
             ))),
             Err(unopened) => Err(unopened.into()),
+        }
+    }
+
+    /// The keys that there are; `None`: none yet, of a store that was never written to. One that was has some,
+    /// elsewhere, and new ones would be wrong.
+    async fn keys_of(&self, store: &dyn Backend) -> Result<Option<Keys>, CliError> {
+        let there = || Secrets::existing_keys_from_environment(&self.store_url);
+        match there() {
+            Err(error) if is_missing(&error) => match has_log(store).await? {
+                false => Ok(None),
+                // Whoever has begun the log meanwhile had made them before.
+                true => there().map(Some).map_err(|error| without_keys(&error)),
+            },
+            found => found.map(Some).map_err(|error| without_keys(&error)),
         }
     }
 

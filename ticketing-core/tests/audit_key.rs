@@ -11,7 +11,7 @@ use ticketing_core::{
     store::memory::MemoryStore,
     testing::{Harness, SimClock, TestGateway, harness::OPERATOR},
     user::{Role, password::PasswordHash},
-    verify::check_key,
+    verify::{check_key, has_log},
 };
 
 async fn empty() -> Harness {
@@ -36,6 +36,7 @@ fn check(h: &Harness) -> impl Future<Output = ()> {
         assert_eq!(store.revision().await.unwrap(), before, "line {line}: it has written");
         ours.open_log().await.unwrap();
         assert!(ours.verify().await.unwrap().is_clean(), "line {line}");
+        assert!(has_log(&*store).await.unwrap(), "line {line}");
         let third = AuditKey::new(b"a third one");
         let refused = check_key(&*store, &third).await.unwrap().unwrap_err().to_string();
         assert!(refused.contains("another key"), "line {line}: {refused}");
@@ -47,6 +48,7 @@ fn check(h: &Harness) -> impl Future<Output = ()> {
 async fn an_empty_log_was_written_with_any_key() {
     let h = empty().await;
     check_key(&*h.store, &AuditKey::new(b"any")).await.unwrap().unwrap();
+    assert!(!has_log(&*h.store).await.unwrap());
 }
 
 #[tokio::test]

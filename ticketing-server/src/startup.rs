@@ -14,6 +14,7 @@ use ticketing_core::{
     ids::{IdGen, RandomIds},
     payment::gateway::PaymentGateway,
     store::Backend,
+    verify::has_log,
     waiting_room::WaitingRoom,
 };
 use ticketing_store::{
@@ -125,6 +126,7 @@ impl Front {
     async fn over(self, store: Arc<dyn Backend>, config: Config, demo: bool) -> Result<Ready, StartupError> {
         let Self { metrics, proxies, listener, address } = self;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        has_its_secrets(&config, &*store).await?;
         let secrets = configured(&config)?;
         let public_url = public_url(&config, address);
         let webhook_secret = SigningSecret::new(secrets.webhook_secret.expose_secret().as_bytes());
@@ -268,6 +270,27 @@ fn configured(config: &Config) -> Result<Secrets, StartupError> {
         secrets.ticket_signing_seed_previous = Some(parse_seed(seed.expose_secret()).map_err(wrong)?);
     }
     Ok(secrets)
+}
+
+/// Refuses a store that is in use and whose secrets are not here: those that would be made are wrong, and would lie
+/// about for the next one to use.
+async fn has_its_secrets(config: &Config, store: &dyn Backend) -> Result<(), StartupError> {
+    let beside = || Secrets::file_of(&config.store.url).ok().flatten();
+    let file = config.secrets.file.clone().or_else(beside).filter(|file| !file.exists());
+    let Some(file) = file.filter(|_| config.audit.key.is_none()) else { return Ok(()) };
+    match has_log(store).await {
+        // Whoever has begun the log meanwhile had made the file before.
+        Ok(begun) if !begun || file.exists() => Ok(()),
+        Ok(_) => {
+            let message = format!(
+                "the store's audit log was written with a key that is not here: there is no {}; every node of one store \
+                 needs the same secrets (secrets.file)",
+                file.display()
+            );
+            Err(ConfigError::invalid("audit.key", &message).into())
+        }
+        Err(error) => Err(failed("cannot look at the store's audit log", &error)),
+    }
 }
 
 /// Refuses to write to a store with another key than its log was begun with.

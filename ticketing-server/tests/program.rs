@@ -222,6 +222,24 @@ fn a_secret_is_made_once_and_never_stands_in_the_store() {
 }
 
 #[test]
+fn for_a_store_that_is_in_use_no_secrets_are_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    Running::start(program(&path), directory).stop_and_keep(|directory| {
+        let (store, secrets) = (path.join("ticketing.db"), path.join("ticketing.db.secrets.toml"));
+        let kept = path.join("kept.toml");
+        std::fs::rename(&secrets, &kept).unwrap();
+        let url = format!("sqlite://{}", store.display());
+        check_refused(|command, _| _ = command.args(["--store", &url]), &["audit.key", "secrets.toml", "secrets.file"]);
+        assert!(!secrets.exists(), "they would be wrong");
+        let mut with_them = program(directory.path());
+        with_them.env("TICKETING__SECRETS__FILE", &kept);
+        Running::start(with_them, directory).stop();
+        assert!(!secrets.exists());
+    });
+}
+
+#[test]
 fn a_first_administrator_with_a_weak_password_is_refused() {
     let bootstrap = |command: &mut Command, _: &Path| {
         command.args(["--store", "memory://"]);

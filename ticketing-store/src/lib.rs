@@ -141,12 +141,22 @@ pub enum OpenError {
     },
 }
 
-/// Whether `url` names a kind of store that [`open`] knows. Looks at nothing but the text.
+/// Whether `url` names a store that [`open`] knows, with options that it takes. Looks at nothing but the text.
 ///
 /// # Errors
 /// [`UrlError`] says what is wrong with it, and repeats nothing that stands behind `://`.
 pub fn check_url(url: &str) -> Result<(), UrlError> {
-    url.parse::<StoreUrl>().map(drop)
+    match url.parse()? {
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => postgres::check_url(&url).map_err(UrlError::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => Err(UrlError::NotBuiltIn("postgres".to_owned())),
+        #[cfg(feature = "redis")]
+        StoreUrl::Redis(url) => redis::check_url(&url).map_err(UrlError::Redis),
+        #[cfg(not(feature = "redis"))]
+        StoreUrl::Redis(_) => Err(UrlError::NotBuiltIn("redis".to_owned())),
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => Ok(()),
+    }
 }
 
 /// Lets the store at `url` take writes again that refused them since it had lost some; `false`: it had not. To be

@@ -51,11 +51,12 @@ fn the_secrets_file_may_be_named() {
     assert!(fs::read_to_string(&file).unwrap().contains("audit_key"));
     assert!(!shop.file().with_file_name("ticketing.db.secrets.toml").exists());
     assert_eq!(run(&["verify"]).status.code(), Some(0));
-    shop.run(&create).failed(2, "audit.key");
+    shop.run(&create).failed(2, "TICKETING__SECRETS__FILE");
+    assert!(!shop.file().with_file_name("ticketing.db.secrets.toml").exists());
 }
 
 #[test]
-fn who_only_looks_makes_no_secrets_and_says_that_there_are_none() {
+fn who_only_looks_makes_no_secrets_and_nobody_does_for_a_store_that_is_in_use() {
     let shop = Shop::open();
     let beside = shop.file().with_file_name("ticketing.db.secrets.toml");
     shop.run(&["ticket", "verify", "TKT1.AQ"]).failed(2, "TICKETING__SECRETS__FILE");
@@ -68,7 +69,7 @@ fn who_only_looks_makes_no_secrets_and_says_that_there_are_none() {
     let create = ["event", "create", "--title", "Spring", "--venue", "Hall"];
     shop.run(&create).done();
     fs::remove_file(&beside).unwrap();
-    for args in [&["verify"][..], &["audit", "verify"]] {
+    for args in [&["verify"][..], &["audit", "verify"], &create] {
         shop.run(args).failed(2, "cannot read the secrets file");
     }
     assert!(!beside.exists());

@@ -3,7 +3,7 @@
 mod key;
 mod ledger;
 
-pub use self::key::{OtherKey, check_key};
+pub use self::key::{OtherKey, check_key, has_log};
 use crate::{
     audit::{AuditKey, ChainBreak, StreamId},
     clock::Timestamp,

@@ -173,7 +173,7 @@ mod tests {
         let change = |config: &mut Config| {
             config.server.listen = "nowhere".to_owned();
             config.server.public_url = Some("tickets.example.com".to_owned());
-            config.store.url = "mysql://x".to_owned();
+            config.store.url = "postgres://db/tickets?lane=4".to_owned();
             config.concurrency.hold_max = 0;
         };
         check(change, &["server.listen", "server.public_url", "store.url", "concurrency.hold_max"]);

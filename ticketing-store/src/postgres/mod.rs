@@ -69,6 +69,11 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
+/// Whether `url` is one that [`PostgresStore::open`] takes.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    Address::parse(url).map(drop)
+}
+
 impl PostgresStore {
     /// The database that `url` names. Connects when it is first asked for something; does not migrate.
     ///

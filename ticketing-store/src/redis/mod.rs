@@ -25,7 +25,7 @@ mod writing;
 
 use ticketing_core::store::{StoreError, kv::KvStore};
 
-use self::client::Client;
+use self::{address::Address, client::Client};
 pub use self::{
     ledger::RedisKv,
     limits::{Exceeded, RedisLimits, Share},
@@ -43,6 +43,11 @@ pub type RedisStore = KvStore<RedisKv>;
 pub fn open(url: &str, options: OpenOptions) -> Result<RedisStore, OpenError> {
     let client = Client::open(url).map_err(|detail| OpenError::Url(UrlError::Redis(detail)))?;
     Ok(KvStore::over(RedisKv::new(client, options.clock)))
+}
+
+/// Whether `url` is one that [`open`] takes.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    Address::parse(url).map(drop)
 }
 
 /// Lets the ledger at `url` go on that was halted because it had lost something; `false`: it was not.
