@@ -87,6 +87,8 @@ pub struct SettlePayment {
     pub link: PaymentLink,
     /// What the callback says.
     pub report: CallbackReport,
+    /// The gateway lists the payment as captured and given back since: whatever a callback says of it, it buys nothing.
+    pub given_back: bool,
     /// The callback's name, derived from what it says.
     pub callback_id: CallbackId,
     /// The refund's name, should it need one.
@@ -119,6 +121,8 @@ crate::state_enum! {
         StockGone = "stock_gone",
         /// The hold had expired and its buyer has others since.
         LimitExceeded = "limit_exceeded",
+        /// The gateway has given it back by itself, before it was heard that it was captured.
+        GivenBack = "given_back",
         /// The organiser gives the order back.
         Organiser = "organiser",
     }

@@ -30,6 +30,11 @@ struct Purchase {
 pub(super) fn settle(context: &mut Context<'_>, command: &SettlePayment) -> Verdict<Settlement, PaymentRefusal> {
     let Some(mut purchase) = load(context, command)? else { return refuse(PaymentRefusal::PaymentNotFound) };
     let settlement = match (command.report.status, purchase.payment.status) {
+        (_, PaymentStatus::Pending | PaymentStatus::Failed) if command.given_back => {
+            end_hold(context, command, &mut purchase)?;
+            give_money_back(context, command, &mut purchase, RefundReason::GivenBack)?
+        }
+        (_, PaymentStatus::RefundPending | PaymentStatus::Refunded) if command.given_back => Settlement::Duplicate,
         (CallbackStatus::Success, PaymentStatus::Failed) if is_planted(Planted::CaptureAfterDeclineIgnored) => {
             Settlement::Duplicate
         }
@@ -247,18 +252,25 @@ fn give_money_back(
     Ok(Settlement::RefundRequested(reason))
 }
 
+/// Nothing will be bought with it any more.
+fn end_hold(context: &mut Context<'_>, command: &SettlePayment, purchase: &mut Purchase) -> Result<(), Missing> {
+    let Purchase { session, hold, .. } = purchase;
+    if hold.is_overdue(context.now) {
+        expire::expire(context, session, hold.clone())?;
+    } else if hold.status == HoldStatus::Active {
+        release::end(context, session, hold.clone(), command.caller)?;
+    }
+    Ok(())
+}
+
 /// The money is not captured: the hold is over at once.
 fn declined(
     context: &mut Context<'_>,
     command: &SettlePayment,
     purchase: &mut Purchase,
 ) -> Result<Settlement, Missing> {
+    end_hold(context, command, purchase)?;
     let Purchase { session, payment, order, hold } = purchase;
-    if hold.is_overdue(context.now) {
-        expire::expire(context, session, hold.clone())?;
-    } else if hold.status == HoldStatus::Active {
-        release::end(context, session, hold.clone(), command.caller)?;
-    }
     if is_planted(Planted::DeclineFreesSeats) {
         context.set_seats(hold, SeatStatus::Available)?;
     }

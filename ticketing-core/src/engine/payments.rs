@@ -76,9 +76,10 @@ impl Ticketing {
     /// # Errors
     /// [`CheckoutRefusal`], or the engine's own; after [`EngineError::Gateway`] ask again.
     pub async fn checkout(&self, request: CheckoutRequest) -> Result<OpenCheckout, EngineError<CheckoutRefusal>> {
-        let hold = self.queries().hold(request.hold_id).await?;
-        let hold = hold.filter(|hold| hold.user_id == request.user_id);
-        let hold = hold.ok_or(EngineError::Refused(CheckoutRefusal::HoldNotFound))?;
+        let hold = self.found(self.queries().hold(request.hold_id), CheckoutRefusal::HoldNotFound).await?;
+        if hold.user_id != request.user_id {
+            return Err(EngineError::Refused(CheckoutRefusal::HoldNotFound));
+        }
         let checked_out = self
             .ask(Checkout {
                 caller: request.caller,
@@ -119,7 +120,18 @@ impl Ticketing {
             metrics::counter!("ticketing_callback_unmatched_total").increment(u64::from(is_new));
             return Ok(CallbackOutcome::Unmatched);
         };
-        let settlement = self.settle(caller, payment.link(), report).await?;
+        let settlement = self.settle(caller, payment.link(), report, false).await?;
+        Ok(settlement.map_or(CallbackOutcome::Unmatched, CallbackOutcome::Settled))
+    }
+
+    /// Applies what the gateway says of a payment that it has captured and given back.
+    pub(super) async fn payment_given_back(
+        &self,
+        caller: Caller,
+        link: PaymentLink,
+        report: CallbackReport,
+    ) -> Result<CallbackOutcome, EngineError<Never>> {
+        let settlement = self.settle(caller, link, report, true).await?;
         Ok(settlement.map_or(CallbackOutcome::Unmatched, CallbackOutcome::Settled))
     }
 
@@ -129,7 +141,7 @@ impl Ticketing {
         link: PaymentLink,
         report: CallbackReport,
     ) -> Result<(), EngineError<Never>> {
-        self.settle(Caller::of(Actor::Gateway), link, report).await.map(|_| ())
+        self.settle(Caller::of(Actor::Gateway), link, report, false).await.map(|_| ())
     }
 
     async fn settle(
@@ -137,11 +149,12 @@ impl Ticketing {
         caller: Caller,
         link: PaymentLink,
         report: CallbackReport,
+        given_back: bool,
     ) -> Result<Option<Settlement>, EngineError<Never>> {
         let callback_id = callback_id(&report);
         let outbox_id = OutboxId::from_uuid(self.uuid());
-        let settled = self.inner.batcher.ask(SettlePayment { caller, link, report, callback_id, outbox_id }).await?;
-        let settlement = match settled {
+        let settle = SettlePayment { caller, link, report, given_back, callback_id, outbox_id };
+        let settlement = match self.inner.batcher.ask(settle).await? {
             Ok(settlement) => settlement,
             Err(PaymentRefusal::PaymentNotFound | PaymentRefusal::AlreadyRecorded { .. }) => return Ok(None),
         };

@@ -11,7 +11,7 @@ use super::{CallbackOutcome, EngineError, Ticketing, payments::in_time};
 use crate::{
     audit::Caller,
     clock::Timestamp,
-    command::{Never, PaymentRefusal, RecordGatewaySession, Settlement},
+    command::{Never, PaymentRefusal, RecordGatewaySession, RefundReason, Settlement},
     payment::{
         CallbackReport, CallbackStatus, GatewayPaymentId, GatewaySession, Payment, PaymentStatus,
         gateway::{Capture, GatewayError, OpenPayment},
@@ -116,20 +116,26 @@ impl Ticketing {
 
     async fn reconcile_one(&self, caller: Caller, capture: Capture) -> Result<Finding, EngineError<Never>> {
         let name = capture.pg_payment_id.clone();
-        let known = self.payment_of(caller, &capture).await?.map(|payment| payment.status);
-        match (known, capture.given_back) {
-            (Some(PaymentStatus::Succeeded), false) => return Ok(Finding::Settled),
-            (Some(PaymentStatus::RefundPending | PaymentStatus::Refunded), _) => return Ok(Finding::Settled),
-            (Some(PaymentStatus::Succeeded), true) => return Ok(Finding::Contradicted(name)),
-            (Some(PaymentStatus::Failed) | None, true) => return Ok(Finding::GivenBack),
-            (Some(PaymentStatus::Failed) | None, false) | (Some(PaymentStatus::Pending), _) => {}
-        }
-        let outcome = self.payment_callback(caller, report_of(capture)).await?;
+        let known = self.payment_of(caller, &capture).await?;
+        let outcome = match (known.as_ref().map(|payment| (payment.status, payment.link())), capture.given_back) {
+            (Some((PaymentStatus::RefundPending | PaymentStatus::Refunded, _)), _) => return Ok(Finding::Settled),
+            (Some((PaymentStatus::Succeeded, _)), false) => return Ok(Finding::Settled),
+            (Some((PaymentStatus::Succeeded, _)), true) => return Ok(Finding::Contradicted(name)),
+            (Some((PaymentStatus::Pending | PaymentStatus::Failed, link)), true) => {
+                self.payment_given_back(caller, link, report_of(capture)).await?
+            }
+            (None, true) => return Ok(Finding::GivenBack),
+            (Some((PaymentStatus::Pending | PaymentStatus::Failed, _)) | None, false) => {
+                self.payment_callback(caller, report_of(capture)).await?
+            }
+        };
         Ok(match outcome {
             CallbackOutcome::Unmatched => Finding::Unmatched(name),
             CallbackOutcome::Settled(Settlement::Sold) => Finding::Sold,
+            CallbackOutcome::Settled(Settlement::RefundRequested(RefundReason::GivenBack) | Settlement::Declined) => {
+                Finding::GivenBack
+            }
             CallbackOutcome::Settled(Settlement::RefundRequested(_)) => Finding::Refunded,
-            CallbackOutcome::Settled(Settlement::Declined) => Finding::GivenBack,
             // Its own callback was faster.
             CallbackOutcome::Settled(Settlement::Duplicate) => Finding::Settled,
             CallbackOutcome::Settled(Settlement::Contradicted) => Finding::Contradicted(name),

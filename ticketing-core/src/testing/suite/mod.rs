@@ -275,6 +275,7 @@ macro_rules! conformance {
                 a_seat_hold_is_all_or_nothing
                 one_seat_raced_by_many_is_held_once
                 an_unknown_seat_is_named
+                a_seat_named_twice_or_none_is_no_hold
                 seats_follow_their_hold
                 an_overdue_seat_is_taken_over_before_any_sweep
                 a_seat_s_own_price_is_charged
@@ -325,6 +326,7 @@ macro_rules! conformance {
                 a_capture_that_the_ledger_waits_for_is_sold
                 a_capture_with_nothing_to_sell_goes_back
                 a_capture_that_was_given_back_sells_nothing
+                what_was_given_back_buys_nothing_however_late_its_callback_comes
                 a_ticket_whose_money_was_given_back_is_told_and_left_alone
                 a_payment_that_lost_its_name_is_found_by_its_reference
                 a_ledger_that_lost_its_sales_tells_of_every_one

@@ -94,16 +94,44 @@ pub async fn a_capture_that_was_given_back_sells_nothing(h: Harness) {
     given_back(&h, &open).await;
     let expected = ReconcileReport { captured: 1, given_back: 1, ..ReconcileReport::default() };
     assert_eq!(reconcile(&h).await, expected);
-    assert_eq!(h.payment_record(&open).await.status, PaymentStatus::Failed);
+    assert_eq!(h.payment_record(&open).await.status, PaymentStatus::RefundPending);
     assert_eq!(h.order_record(&open).await.status, OrderStatus::Cancelled);
     assert_eq!(h.stock().await, stock(5, 0, 0));
-    assert_eq!(reconcile(&h).await, expected);
+    h.tick().await;
+    assert_eq!(h.payment_record(&open).await.status, PaymentStatus::Refunded);
+    assert_eq!(h.gateway.refunds().len(), 1, "it was asked for it under the same key, and has nothing left to give");
+    assert_eq!(reconcile(&h).await, ReconcileReport { captured: 1, settled: 1, ..ReconcileReport::default() });
     let unknown = PaymentId::from_uuid(h.fresh());
     h.gateway.capture(unknown, PRICE, h.now());
     let (key, pg_payment_id) = (refund_key(unknown), TestGateway::name_of(unknown));
     h.gateway.refund(Refund { key, pg_payment_id, amount: PRICE }).await.unwrap();
-    assert_eq!(reconcile(&h).await, ReconcileReport { captured: 2, given_back: 2, ..ReconcileReport::default() });
+    assert_eq!(
+        reconcile(&h).await,
+        ReconcileReport { captured: 2, settled: 1, given_back: 1, ..ReconcileReport::default() }
+    );
     assert_eq!(h.store.callbacks_unmatched(PageRequest::first()).await.unwrap().items, []);
+}
+
+pub async fn what_was_given_back_buys_nothing_however_late_its_callback_comes(h: Harness) {
+    h.session(5).await;
+    let (pending, failed) = (h.held_and_checked_out(ALICE, "k1", 2).await, h.held_and_checked_out(BOB, "k1", 1).await);
+    h.clock.set(failed.expires_at);
+    assert_eq!(h.decline(&failed).await, Settlement::Declined);
+    for open in [&pending, &failed] {
+        captured(&h, open);
+        given_back(&h, open).await;
+    }
+    assert_eq!(reconcile(&h).await, ReconcileReport { captured: 2, given_back: 2, ..ReconcileReport::default() });
+    for open in [&pending, &failed] {
+        assert_eq!(h.pay(open).await, Settlement::Duplicate, "its stock is free, and its money is not there any more");
+    }
+    h.tick().await;
+    for open in [&pending, &failed] {
+        assert_eq!(h.payment_record(open).await.status, PaymentStatus::Refunded);
+        assert_eq!(h.pay(open).await, Settlement::Duplicate);
+    }
+    assert_eq!(h.stock().await, stock(5, 0, 0));
+    assert!(h.tickets(ALICE).await.is_empty() && h.tickets(BOB).await.is_empty());
 }
 
 pub async fn a_ticket_whose_money_was_given_back_is_told_and_left_alone(h: Harness) {
