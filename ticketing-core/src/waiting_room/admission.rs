@@ -88,6 +88,7 @@ pub struct Slice<'a> {
 /// leave it out.
 pub fn advance(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, in_stock: bool, now: Timestamp) -> Step {
     let mut step = Step::default();
+    follow_policy(room, policy, now);
     end_windows(room, policy, slice, now, &mut step);
     let line = end_waits(room, policy, slice, now, &mut step);
     if in_stock {
@@ -95,6 +96,23 @@ pub fn advance(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, in_stock
     }
     trim_log(room);
     step
+}
+
+/// Ends windows that run where the policy has none any more, and begins those of everybody who has been admitted
+/// without one where it has. A window that has ended stays ended.
+fn follow_policy(room: &mut Room, policy: &QueuePolicy, now: Timestamp) {
+    if let Some(ttl) = policy.admit_ttl_seconds {
+        let begins = now.end_of_slot(slot_seconds(ttl));
+        let without = room.log.iter_mut().filter(|admission| admission.at == Admission::WITHOUT_WINDOW);
+        without.for_each(|admission| admission.at = begins);
+        return;
+    }
+    room.log.iter_mut().for_each(|admission| admission.at = Admission::WITHOUT_WINDOW);
+    // Who is admitted at once is in no log where windows end.
+    let logged = room.log.last().map_or(0, |last| last.through).max(room.window_ended_through);
+    if logged < room.frontier {
+        log_without_window(room, logged);
+    }
 }
 
 fn end_windows(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, now: Timestamp, step: &mut Step) {
@@ -197,25 +215,26 @@ const LOG_ENTRIES: u32 = 120;
 const GAPS_MAX: usize = 1_024;
 
 fn log_admission(room: &mut Room, policy: &QueuePolicy, after: u64, now: Timestamp) {
-    let Some(ttl) = policy.admit_ttl_seconds else { return log_gap(room, after, now) };
+    let Some(ttl) = policy.admit_ttl_seconds else { return log_without_window(room, after) };
     // Windows count from the end of the slot they were opened in, so a slot needs one entry only.
-    let slot_seconds = (ttl / LOG_ENTRIES).max(1);
-    let entry = Admission { after, through: room.frontier, at: now.end_of_slot(slot_seconds) };
+    let entry = Admission { after, through: room.frontier, at: now.end_of_slot(slot_seconds(ttl)) };
     match room.log.last_mut() {
         Some(last) if last.at >= entry.at && last.through == after => last.through = entry.through,
         _ => room.log.push(entry),
     }
 }
 
-/// Notes which numbers were stepped over, where no record of a place tells.
-fn log_gap(room: &mut Room, after: u64, now: Timestamp) {
-    if !room.apart {
-        return;
-    }
+fn slot_seconds(ttl: u32) -> u32 {
+    (ttl / LOG_ENTRIES).max(1)
+}
+
+/// Notes who was admitted behind `after`. Which numbers were stepped over stays open where no record of a place
+/// tells it.
+fn log_without_window(room: &mut Room, after: u64) {
     let through = room.frontier;
     match room.log.last_mut() {
-        Some(last) if last.through == after => last.through = through,
-        _ => room.log.push(Admission { after, through, at: now }),
+        Some(last) if last.through == after || !room.apart => last.through = through,
+        _ => room.log.push(Admission { after, through, at: Admission::WITHOUT_WINDOW }),
     }
     if room.log.len() > GAPS_MAX {
         let first = room.log.remove(0);
@@ -369,6 +388,49 @@ mod tests {
         assert_eq!(line.tick(at(60_000_000)).admitted, 0);
         assert_eq!(line.tick(at(121_000_000)).admitted, 1);
         assert_eq!(line.standing(1, at(121_000_000)), Standing::Expired);
+    }
+
+    #[test]
+    fn windows_that_are_wanted_in_a_running_sale_begin_then() {
+        let mut line = Line::of(4, QueuePolicy { admit_ttl_seconds: None, ..policy(None, Some(2)) }, at(0));
+        line.tick(at(0));
+        let late = at(1_000_000_000);
+        assert_eq!(line.standing(2, late), Standing::Allowed { until: None });
+        line.policy.admit_ttl_seconds = Some(120);
+        assert!(matches!(line.standing(2, late), Standing::Allowed { .. }), "nobody has looked at the room yet");
+        assert_eq!(line.tick(late).admitted, 0);
+        let Standing::Allowed { until: Some(until) } = line.standing(2, late) else {
+            panic!("the window has not begun")
+        };
+        assert!(until > at(1_119_000_000) && until <= at(1_122_000_000), "{until}");
+        assert_eq!(line.tick(until).admitted, 2);
+        assert_eq!(line.standing(2, until), Standing::Expired);
+
+        let mut at_once = Line::of(3, QueuePolicy { admit_ttl_seconds: None, ..policy(None, None) }, at(0));
+        at_once.tick(at(0));
+        at_once.policy.admit_ttl_seconds = Some(120);
+        at_once.tick(late);
+        assert!(matches!(at_once.standing(3, late), Standing::Allowed { until: Some(_) }));
+        assert_eq!(at_once.standing(3, until), Standing::Expired);
+    }
+
+    #[test]
+    fn a_window_that_has_ended_stays_ended_however_long_windows_are_by_now() {
+        for (max_active, apart) in [(Some(1), false), (Some(1), true), (None, false), (None, true)] {
+            let mut line = Line::of(0, policy(None, max_active), at(0));
+            line.room.apart = apart;
+            line.join(1, at(0));
+            line.join(2, at(0));
+            line.tick(at(0));
+            let late = at(125_000_000);
+            line.tick(late);
+            for longer in [None, Some(100_000)] {
+                line.policy.admit_ttl_seconds = longer;
+                line.tick(late);
+                assert_eq!(line.standing(1, late), Standing::Expired, "{max_active:?} {apart} {longer:?}");
+                assert_eq!(line.room.active, u64::from(max_active.unwrap_or(0)));
+            }
+        }
     }
 
     #[test]

@@ -121,8 +121,15 @@ pub struct Admission {
     pub after: u64,
     /// The last number.
     pub through: u64,
-    /// The end of the slot it happened in, from which windows are counted.
+    /// The end of the slot it happened in, from which windows are counted; [`Admission::WITHOUT_WINDOW`] where
+    /// none has begun.
     pub at: Timestamp,
+}
+
+impl Admission {
+    /// The end of the year 9999: those who were admitted while windows never ended. Should windows be wanted
+    /// later, theirs begin then.
+    pub const WITHOUT_WINDOW: Timestamp = Timestamp::from_micros(253_402_300_799_000_000);
 }
 
 /// The state of one session's waiting room.
@@ -214,18 +221,20 @@ impl Room {
             let sent_away = number <= self.wait_ended_through;
             return if !sent_away && running(until) { Standing::Waiting { until } } else { Standing::Expired };
         }
+        if number <= self.window_ended_through {
+            // Whatever the policy says by now: somebody else was admitted for it.
+            return Standing::Expired;
+        }
         let Some(ttl) = policy.admit_ttl_seconds else {
             // Of a room apart no record tells that a place was stepped over; its log does.
             let admitted = admitted_at_once || !self.apart || self.admission_of(number).is_some();
             return if admitted { Standing::Allowed { until: None } } else { Standing::Expired };
         };
-        let admitted_at = if admitted_at_once {
-            issued_at
-        } else {
-            match self.admission_of(number) {
-                Some(admission) if number > self.window_ended_through => admission.at,
-                _ => return Standing::Expired,
-            }
+        let admitted_at = match self.admission_of(number) {
+            Some(admission) if admitted_at_once => issued_at.max(admission.at),
+            Some(admission) => admission.at,
+            None if admitted_at_once => issued_at,
+            None => return Standing::Expired,
         };
         let until = Some(admitted_at.plus_seconds(ttl));
         if running(until) { Standing::Allowed { until } } else { Standing::Expired }
