@@ -11,6 +11,7 @@ use crate::{
     ids::{HoldId, OrderId, SessionId, UserId},
     money::Money,
     seat::SeatId,
+    session::limits,
     state_enum,
 };
 
@@ -52,6 +53,12 @@ impl Wanted {
             Self::Quantity(_) => &[],
             Self::Seats(seats) => seats,
         }
+    }
+
+    /// Whether it can be held: 1 to [`limits::QUANTITY_MAX`] tickets, and each seat named once, in ascending order.
+    pub fn is_valid(&self) -> bool {
+        let is_ascending = |seats: &[SeatId]| seats.is_sorted_by(|one, other| one < other);
+        (1..=limits::QUANTITY_MAX).contains(&self.quantity()) && is_ascending(self.seat_ids())
     }
 
     /// A digest that two requests share only if they ask for the same.

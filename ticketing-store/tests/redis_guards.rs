@@ -1,10 +1,19 @@
 //! What the Redis ledger refuses, and what it does when something was lost or written in part.
 
+use std::sync::Arc;
+
 use ticketing_core::{
-    ids::BatchId,
+    audit::{Actor, Caller},
+    command::ReleaseBy,
+    engine::EngineError,
+    ids::{BatchId, OrderId},
     store::{
         BatchOutcome, Durability, Schema, Store, StoreError,
         kv::{Applied, Change, Direction, Guard, KeyValue, Lookup, Put, Span, View},
+    },
+    testing::{
+        Harness, SimClock,
+        harness::{ALICE, OPERATOR},
     },
 };
 use ticketing_store::{
@@ -207,6 +216,22 @@ async fn a_flushed_ledger_takes_no_writes_before_somebody_looked_at_it() {
     another.migrate().await.unwrap();
     assert_eq!(store.key_value().apply(adds([alone(1)])).await.unwrap(), Applied::Yes);
     assert_eq!(store.refuses_writes(), None);
+}
+
+#[tokio::test]
+async fn what_a_ledger_may_have_lost_is_not_told_as_missing() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let h = Harness::over(Arc::new(node(&server.url(""))), Arc::new(SimClock::new())).await;
+    h.session(5).await;
+    let hold = h.hold(ALICE, "k1", 1).await.unwrap().hold.id;
+    server.flush().await;
+    let caller = Caller::of(Actor::User(ALICE));
+    let released = h.engine.release(caller, hold, ReleaseBy::Owner(ALICE)).await;
+    assert!(matches!(released, Err(EngineError::Store(StoreError::Unavailable { .. }))), "{released:?}");
+    let paid = h.engine.checkout(h.checkout_request(ALICE, hold)).await;
+    assert!(matches!(paid, Err(EngineError::Store(StoreError::Unavailable { .. }))), "{paid:?}");
+    let refunded = h.engine.refund_order(OPERATOR, OrderId::from_uuid(Uuid::from_u128(1))).await;
+    assert!(matches!(refunded, Err(EngineError::Store(StoreError::Unavailable { .. }))), "{refunded:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::{
     hold::{Hold, IdempotencyKey, Wanted},
     ids::{HoldId, SessionId, UserId},
     seat::SeatId,
-    session::SessionKind,
+    session::{SessionKind, limits},
     waiting_room::token::PlaceClaim,
 };
 
@@ -52,6 +52,9 @@ pub struct Placed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HoldRefusal {
+    /// It is no hold: of nothing, of too much, or of one seat twice.
+    #[error("a hold is of 1 to {max} tickets, and names each seat once, in ascending order", max = limits::QUANTITY_MAX)]
+    InvalidWanted,
     /// The key was used for something else.
     #[error("this idempotency key was used for another request")]
     KeyReused,

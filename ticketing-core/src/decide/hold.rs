@@ -19,6 +19,9 @@ use crate::{
 
 /// Sets stock aside, or says why not; refusals in order of precedence.
 pub(super) fn place(context: &mut Context<'_>, command: &PlaceHold) -> Verdict<Placed, HoldRefusal> {
+    if !command.wanted.is_valid() {
+        return refuse(HoldRefusal::InvalidWanted);
+    }
     if let Some(placed) = replay(context, command)? {
         return Ok(placed);
     }
@@ -176,9 +179,9 @@ fn take_stock(context: &mut Context<'_>, command: &PlaceHold, session: &mut Sess
 }
 
 /// What was reclaimed stays reclaimed, whatever is refused further on: those holds were over.
-fn keep_reclaimed(context: &mut Context<'_>, session: &Session) -> Result<(), Missing> {
+fn keep_reclaimed(context: &mut Context<'_>, session: &mut Session) -> Result<(), Missing> {
     if context.session(session.id)?.is_some_and(|known| known != *session) {
-        context.save(session.clone());
+        *session = context.save(session.clone());
     }
     Ok(())
 }

@@ -295,6 +295,20 @@ impl Ticketing {
         self.inner.batcher.ask(command).await?.map_err(EngineError::Refused)
     }
 
+    /// What was to be found by `read`, and is not there. A ledger that takes no writes since it lost some may have
+    /// lost just that: it is not told as missing.
+    async fn found<T, R: std::error::Error>(
+        &self,
+        read: impl Future<Output = Result<Option<T>, StoreError>>,
+        missing: R,
+    ) -> Result<T, EngineError<R>> {
+        match (read.await?, self.inner.store.refuses_writes()) {
+            (Some(found), _) => Ok(found),
+            (None, None) => Err(EngineError::Refused(missing)),
+            (None, Some(why)) => Err(StoreError::Unavailable { detail: why, source: None }.into()),
+        }
+    }
+
     fn uuid(&self) -> uuid::Uuid {
         self.inner.ids.uuid(self.inner.clock.now())
     }

@@ -18,8 +18,7 @@ impl Ticketing {
         caller: Caller,
         order_id: OrderId,
     ) -> Result<Refunded, EngineError<RefundRefusal>> {
-        let order = self.queries().order(order_id).await?;
-        let order = order.ok_or(EngineError::Refused(RefundRefusal::OrderNotFound))?;
+        let order = self.found(self.queries().order(order_id), RefundRefusal::OrderNotFound).await?;
         let outbox_id = OutboxId::from_uuid(self.uuid());
         let refunded = self.ask(RefundOrder { caller, session_id: order.session_id, order_id, outbox_id }).await?;
         if !refunded.existing {

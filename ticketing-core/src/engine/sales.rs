@@ -100,8 +100,7 @@ impl Ticketing {
         hold_id: HoldId,
         by: ReleaseBy,
     ) -> Result<Hold, EngineError<ReleaseRefusal>> {
-        let hold = self.queries().hold(hold_id).await?;
-        let hold = hold.ok_or(EngineError::Refused(ReleaseRefusal::HoldNotFound))?;
+        let hold = self.found(self.queries().hold(hold_id), ReleaseRefusal::HoldNotFound).await?;
         self.ask(ReleaseHold { caller, session_id: hold.session_id, hold_id, by }).await
     }
 

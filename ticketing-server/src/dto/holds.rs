@@ -121,6 +121,7 @@ impl IntoApi for HoldRefusal {
         let new = |status, reason| ApiError::new(status, reason, detail.clone());
         let conflict = |reason| new(StatusCode::CONFLICT, reason);
         match self {
+            Self::InvalidWanted => ApiError::invalid(detail),
             Self::KeyReused => new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
             Self::SessionNotFound => new(StatusCode::NOT_FOUND, "session_not_found"),
             Self::SeatNotFound { seat_ids } => {

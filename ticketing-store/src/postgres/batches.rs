@@ -10,9 +10,12 @@ use ticketing_core::{ids::BatchId, store::BatchOutcome};
 use super::flight::{Query, params};
 
 /// Names are forgotten after an hour: no batch is under way for longer than its timeouts, and whoever asks later
-/// than [`TELLS_FOR`](crate::unanswered::TELLS_FOR) is not answered.
+/// than [`TELLS_FOR`](crate::unanswered::TELLS_FOR) is not answered. The latest are kept whatever their age: a clock
+/// may jump.
 const FORGET: &str = "DELETE FROM batches WHERE id IN (SELECT b.id FROM batches b \
-     WHERE b.at < now() - interval '1 hour' ORDER BY b.at LIMIT 1024 FOR UPDATE SKIP LOCKED)";
+     WHERE b.at < now() - interval '1 hour' \
+     AND b.at < (SELECT latest.at FROM batches latest ORDER BY latest.at DESC OFFSET 8192 LIMIT 1) \
+     ORDER BY b.at LIMIT 1024 FOR UPDATE SKIP LOCKED)";
 const PUT: &str = "INSERT INTO batches (id, committed) VALUES ($1, true)";
 const CLOSE: &str = "INSERT INTO batches (id, committed) VALUES ($1, false) ON CONFLICT (id) DO NOTHING";
 const LOOK_UP: &str = "SELECT committed FROM batches WHERE id = $1";

@@ -62,6 +62,13 @@ const WHOLE_VIEW: Duration = Duration::from_secs(300);
 /// its next use.
 const READ_ATTEMPTS_MAX: u32 = 3;
 
+/// What a view is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Read,
+    Write,
+}
+
 /// An ordered key-value store in Redis.
 pub struct RedisKv {
     client: Client,
@@ -113,7 +120,7 @@ impl RedisKv {
         }
     }
 
-    async fn view(&self, turn: Option<&Turn>, lookups: Vec<Lookup>) -> Result<View, StoreError> {
+    async fn view(&self, wish: Wish, turn: Option<&Turn>, lookups: Vec<Lookup>) -> Result<View, StoreError> {
         let mut call = self.call(&READ);
         match turn {
             None => drop(call.arg(b"")),
@@ -127,7 +134,7 @@ impl RedisKv {
         loop {
             let asked = steady();
             let Answer { revision, halt, mut rest } = self.ask("reading", &call).await?;
-            if let Some(why) = halt.filter(|_| turn.is_some()) {
+            if let Some(why) = halt.filter(|_| wish == Wish::Write) {
                 // Whoever is told that nothing is there must not be told so by a ledger that lost it.
                 return Err(StoreError::Unavailable { detail: format!("reading to write: {why}"), source: None });
             }
@@ -140,7 +147,7 @@ impl RedisKv {
                 };
                 if !self.wait(waiting).await? {
                     // Boxed, since it is this again without a turn.
-                    return Box::pin(self.view(None, lookups)).await;
+                    return Box::pin(self.view(wish, None, lookups)).await;
                 }
                 continue;
             }
@@ -250,14 +257,14 @@ struct Waiting<'a> {
 
 impl KeyValue for RedisKv {
     fn read(&self, lookups: Vec<Lookup>) -> BoxFuture<'_, Result<View, StoreError>> {
-        Box::pin(self.view(None, lookups))
+        Box::pin(self.view(Wish::Read, None, lookups))
     }
 
     fn read_in_turn(&self, turn: &Turn, lookups: Vec<Lookup>) -> BoxFuture<'_, Result<View, StoreError>> {
         let turn = turn.clone();
         Box::pin(async move {
             self.turns().insert(turn.batch, turn.locks.clone());
-            self.view(Some(&turn), lookups).await
+            self.view(Wish::Write, Some(&turn), lookups).await
         })
     }
 

@@ -21,8 +21,9 @@ const STEP_LEN: u32 = 1_024;
 impl Ticketing {
     /// Lets the frontier of a room move on as far as its policy says; answers how many were admitted.
     pub(in crate::engine) async fn admit_apart(&self, rooms: &Rooms, session_id: SessionId) -> Result<u64, Failure> {
+        let life = rooms.known.life(session_id);
         let Some(view) = self.queries().session(session_id).await? else {
-            rooms.known.note_rest(session_id);
+            rooms.known.note_rest(session_id, life);
             return Ok(0);
         };
         let session = &view.session;
@@ -40,7 +41,7 @@ impl Ticketing {
                     self.show(rooms, &before).await?;
                 }
                 if !is_told && before.waiting + before.active == 0 {
-                    rooms.known.note_rest(session_id);
+                    rooms.known.note_rest(session_id, life);
                 }
                 return Ok(admitted);
             }

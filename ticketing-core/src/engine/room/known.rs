@@ -1,7 +1,7 @@
 //! What this node knows of rooms: how far each has come, and what of it the ledger has.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -95,12 +95,19 @@ impl Known {
     }
 }
 
+/// Rooms with people in them, each with the number of the last sign of life.
+#[derive(Debug, Default)]
+struct Lively {
+    rooms: BTreeMap<SessionId, u64>,
+    signs: u64,
+}
+
 /// All rooms.
 #[derive(Debug)]
 pub(super) struct KnownRooms {
     rooms: Cache<SessionId, Arc<Known>>,
     /// Rooms that somebody came into or asked about here, of which the ledger may not know yet.
-    lively: Mutex<BTreeSet<SessionId>>,
+    lively: Mutex<Lively>,
 }
 
 impl KnownRooms {
@@ -125,19 +132,51 @@ impl KnownRooms {
         self.rooms.remove(&session_id);
     }
 
+    /// Notes that somebody is in the room.
     pub(super) fn note_life(&self, session_id: SessionId) {
-        lock(&self.lively).insert(session_id);
+        let mut lively = lock(&self.lively);
+        lively.signs += 1;
+        let sign = lively.signs;
+        lively.rooms.insert(session_id, sign);
     }
 
-    pub(super) fn note_rest(&self, session_id: SessionId) {
-        lock(&self.lively).remove(&session_id);
+    /// The last sign of life in the room, to be read before the room is.
+    pub(super) fn life(&self, session_id: SessionId) -> Option<u64> {
+        lock(&self.lively).rooms.get(&session_id).copied()
+    }
+
+    /// Notes that nobody was in the room when it was read, unless somebody has come since that sign of `life`.
+    pub(super) fn note_rest(&self, session_id: SessionId, life: Option<u64>) {
+        let mut lively = lock(&self.lively);
+        if lively.rooms.get(&session_id).copied() == life {
+            lively.rooms.remove(&session_id);
+        }
     }
 
     pub(super) fn lively(&self) -> BTreeSet<SessionId> {
-        lock(&self.lively).clone()
+        lock(&self.lively).rooms.keys().copied().collect()
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn who_comes_while_an_empty_room_is_read_is_not_forgotten() {
+        let (known, session_id) = (KnownRooms::new(), SessionId::from_uuid(Uuid::from_u128(1)));
+        known.note_life(session_id);
+        let life = known.life(session_id);
+        known.note_life(session_id);
+        known.note_rest(session_id, life);
+        assert!(known.lively().contains(&session_id));
+        known.note_rest(session_id, known.life(session_id));
+        assert!(known.lively().is_empty());
+    }
 }

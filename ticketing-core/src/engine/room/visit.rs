@@ -72,10 +72,12 @@ impl Ticketing {
         }
         let session = &view.session;
         let door = Door { session, refusal, policy: Arc::new(session.queue.clone()), now };
-        rooms.known.note_life(session_id);
 
         let mut arrivals: Vec<Arrival> = users.iter().map(|user| Arrival { user_id: *user, over: None }).collect();
-        let Some(reply) = self.append(rooms, &door, arrivals.clone()).await? else {
+        let appended = self.append(rooms, &door, arrivals.clone()).await;
+        // Once they are in: who reads the room from now on sees them. Also where nobody knows whether they are.
+        rooms.known.note_life(session_id);
+        let Some(reply) = appended? else {
             return refused(QueueRefusal::SessionNotFound);
         };
         let mut answers: Vec<_> = reply.found.iter().map(|arrived| door.answer(&reply, arrived)).collect();

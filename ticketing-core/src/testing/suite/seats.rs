@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use crate::{
     command::{CatalogueRefusal, HoldRefusal, NewSeat, RefundReason, Settlement},
+    hold::Wanted,
     money::{Currency, Money},
     payment::PaymentStatus,
     seat::{SeatId, SeatStatus},
@@ -83,6 +84,18 @@ pub async fn an_overdue_seat_is_taken_over_before_any_sweep(h: Harness) {
     assert!(h.hold_seats(BOB, "k2", &["A2", "A3"]).await.is_ok());
     are(&h, &[("A1", SeatStatus::Available), ("A2", SeatStatus::Hold), ("A3", SeatStatus::Hold)]).await;
     assert_eq!(h.stock().await, stock(1, 2, 0));
+    let (session, seats) = h.store.seats(h.session_id(), None).await.unwrap().unwrap();
+    assert_eq!(seats.iter().map(|seat| seat.version).max(), Some(session.version), "no seat is ahead of its session");
+}
+
+pub async fn a_seat_named_twice_or_none_is_no_hold(h: Harness) {
+    h.seated(&["A1", "A2"]).await;
+    let seats = |of: &[&str]| Wanted::Seats(labels(of));
+    for wanted in [seats(&["A1", "A1"]), seats(&["A2", "A1"]), seats(&[]), Wanted::Quantity(0), Wanted::Quantity(101)] {
+        let refused = refusal(h.engine.hold(h.request(ALICE, "k1", wanted)).await);
+        assert_eq!(refused.unwrap_err(), HoldRefusal::InvalidWanted);
+    }
+    assert_eq!(h.stock().await, stock(2, 0, 0));
 }
 
 pub async fn a_seat_s_own_price_is_charged(h: Harness) {
