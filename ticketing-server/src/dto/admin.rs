@@ -19,7 +19,10 @@ use ticketing_core::{
     waiting_room::{QueueMode, QueuePolicy},
 };
 
-use super::catalogue::{EventBody, SessionBody};
+use super::{
+    catalogue::{EventBody, SessionBody},
+    object::Object,
+};
 use crate::error::ApiError;
 
 /// Longest name of a section or a row, in characters.
@@ -121,7 +124,7 @@ impl From<PolicyBody> for QueuePolicy {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CreateSessionRequest {
     start_at: Timestamp,
-    price: Money,
+    price: Object<Money>,
     total_stock: Option<i64>,
     sales_open_at: Option<Timestamp>,
     sales_close_at: Option<Timestamp>,
@@ -130,7 +133,7 @@ pub struct CreateSessionRequest {
     hold_ttl_seconds: Option<u32>,
     status: Option<SaleStatus>,
     #[serde(default)]
-    queue: PolicyBody,
+    queue: Object<PolicyBody>,
 }
 
 impl CreateSessionRequest {
@@ -152,11 +155,11 @@ impl CreateSessionRequest {
             sales_close_at: self.sales_close_at,
             kind,
             total_stock,
-            price: self.price,
+            price: self.price.0,
             max_per_user: self.max_per_user.unwrap_or(limits::PER_USER_DEFAULT),
             hold_ttl_seconds: self.hold_ttl_seconds.unwrap_or(limits::HOLD_TTL_SECONDS_DEFAULT),
             status: self.status.unwrap_or(SaleStatus::Scheduled),
-            queue: self.queue.into(),
+            queue: self.queue.0.into(),
         })
     }
 }
@@ -176,7 +179,7 @@ pub struct UpdateSessionRequest {
     #[serde(default, deserialize_with = "given")]
     total_stock: Option<i64>,
     #[serde(default, deserialize_with = "given")]
-    price: Option<Money>,
+    price: Option<Object<Money>>,
     #[serde(default, deserialize_with = "given")]
     max_per_user: Option<u32>,
     #[serde(default, deserialize_with = "given")]
@@ -184,7 +187,7 @@ pub struct UpdateSessionRequest {
     #[serde(default, deserialize_with = "given")]
     status: Option<SaleStatus>,
     #[serde(default, deserialize_with = "given")]
-    queue: Option<PolicyBody>,
+    queue: Option<Object<PolicyBody>>,
 }
 
 impl From<UpdateSessionRequest> for SessionPatch {
@@ -195,11 +198,11 @@ impl From<UpdateSessionRequest> for SessionPatch {
             sales_close_at: request.sales_close_at,
             kind: request.kind,
             total_stock: request.total_stock,
-            price: request.price,
+            price: request.price.map(|price| price.0),
             max_per_user: request.max_per_user,
             hold_ttl_seconds: request.hold_ttl_seconds,
             status: request.status,
-            queue: request.queue.map(|queue| QueuePolicy::from(queue).into()),
+            queue: request.queue.map(|queue| QueuePolicy::from(queue.0).into()),
         }
     }
 }
@@ -213,7 +216,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImportSeatsRequest {
-    seats: Vec<SeatRequest>,
+    seats: Vec<Object<SeatRequest>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,7 +226,7 @@ struct SeatRequest {
     section: String,
     row: String,
     number: i64,
-    price: Option<Money>,
+    price: Option<Object<Money>>,
 }
 
 impl ImportSeatsRequest {
@@ -236,7 +239,7 @@ impl ImportSeatsRequest {
             return Err(ApiError::invalid_field("seats", "at least one"));
         }
         let mut labels = HashSet::with_capacity(self.seats.len());
-        for (at, seat) in self.seats.iter().enumerate() {
+        for (at, Object(seat)) in self.seats.iter().enumerate() {
             let wrong =
                 |member: &str, message: String| Err(ApiError::invalid_field(format!("seats[{at}].{member}"), message));
             let fits = |text: &str| text.chars().count() <= PLACE_CHARS_MAX && !text.chars().any(char::is_control);
@@ -249,9 +252,9 @@ impl ImportSeatsRequest {
                 }
             }
         }
-        let new = |seat: SeatRequest| {
+        let new = |Object(seat): Object<SeatRequest>| {
             let SeatRequest { id, section, row, number, price } = seat;
-            NewSeat { id, section, row, number, price }
+            NewSeat { id, section, row, number, price: price.map(|price| price.0) }
         };
         Ok(self.seats.into_iter().map(new).collect())
     }

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod catalogue;
 pub mod checkin;
 pub mod holds;
+mod object;
 pub mod orders;
 pub mod payments;
 pub mod queue;
