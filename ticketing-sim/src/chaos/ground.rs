@@ -2,9 +2,14 @@
 
 use std::{fs, time::Duration};
 
+use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
-use ticketing_store::testing::{postgres::Cluster, proxy::Proxy};
+use ticketing_store::testing::{
+    postgres::Cluster,
+    proxy::{How, Proxy},
+};
 
+use super::{fault::PostgresFault, way};
 use crate::error::SimError;
 
 /// The database that is used of it.
@@ -38,8 +43,35 @@ impl Ground {
         self.cluster.url_through(self.way.address(), DATABASE)
     }
 
+    /// Breaks for about so long; whether anybody can have noticed.
+    pub async fn suffer(&self, fault: PostgresFault, lasting: Duration, rng: &mut Rng) -> bool {
+        match fault {
+            PostgresFault::Kill => {
+                self.cluster.kill().await;
+                tokio::time::sleep(lasting / 4).await;
+                self.cluster.restart().await;
+            }
+            PostgresFault::Pause => self.pause(lasting * 2).await,
+            PostgresFault::Cut => way::cut(&self.way, lasting / 2).await,
+            PostgresFault::Delay => return way::slow_down(&self.way, lasting, rng).await,
+            PostgresFault::EndBackends => return self.cluster.terminate_backends().await > 0,
+            PostgresFault::LoseCommitReplies => return self.lose_commits(How::AfterSent, lasting, rng).await,
+            PostgresFault::LoseCommits => return self.lose_commits(How::BeforeSent, lasting, rng).await,
+        }
+        true
+    }
+
+    /// Cuts some of the connections that commit; whether there was one.
+    async fn lose_commits(&self, how: How, lasting: Duration, rng: &mut Rng) -> bool {
+        let before = self.way.cuts();
+        self.way.cut_at_commit(how, rng.u64(1..5));
+        tokio::time::sleep(lasting).await;
+        self.way.spare_commits();
+        self.way.cuts() > before
+    }
+
     /// Everything of it stands still for `time`.
-    pub async fn pause(&self, time: Duration) {
+    async fn pause(&self, time: Duration) {
         let processes = self.processes();
         // The first is the one that would start others.
         processes.iter().for_each(|pid| signal(*pid, Signal::STOP));

@@ -8,6 +8,7 @@ mod probe;
 mod queue;
 mod report;
 mod site;
+mod way;
 
 use clap::ValueEnum;
 

@@ -11,12 +11,16 @@ use std::{
 
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
+use ticketing_core::clock::{Clock, Timestamp};
 use tokio::sync::oneshot;
 
+use super::fault::ServerFault;
 use crate::error::SimError;
 
 /// How long a server may take from its start to its first answer.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// How long a server that is told to end may take: its own bound, and a little more.
+const STOPS_WITHIN: Duration = Duration::from_secs(35);
 /// Below the ports that systems give to outgoing connections, so that none of these has the server's when it
 /// comes back.
 const PORTS: std::ops::Range<u16> = 15_000..30_000;
@@ -91,8 +95,37 @@ impl Node {
         }
     }
 
+    /// Breaks, for about so long, and goes on as `program`; when it was repaired, which is not yet when it answers.
+    ///
+    /// # Errors
+    /// [`SimError::Broken`] when it does not end in good order, or does not come back.
+    pub async fn suffer(
+        &mut self,
+        fault: ServerFault,
+        program: &Program,
+        lasting: Duration,
+        clock: &dyn Clock,
+    ) -> Result<Timestamp, SimError> {
+        match fault {
+            ServerFault::Kill => {
+                self.kill();
+                tokio::time::sleep(lasting / 4).await;
+            }
+            ServerFault::Stop => self.stop().await?,
+            ServerFault::Pause => {
+                self.signal(Signal::STOP);
+                tokio::time::sleep(lasting).await;
+                self.signal(Signal::CONT);
+                return Ok(clock.now());
+            }
+        }
+        let repaired = clock.now();
+        self.start(program).await?;
+        Ok(repaired)
+    }
+
     /// SIGKILL.
-    pub fn kill(&mut self) {
+    fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself; then there is nothing to kill.
             let _ = child.kill();
@@ -100,14 +133,14 @@ impl Node {
         }
     }
 
-    /// SIGTERM; returns when it has ended, or after `patience`.
+    /// SIGTERM; returns when it has ended, or is killed because it did not.
     ///
     /// # Errors
     /// [`SimError::Broken`] when it did not end in good order.
-    pub async fn stop(&mut self, patience: Duration) -> Result<(), SimError> {
+    async fn stop(&mut self) -> Result<(), SimError> {
         self.signal(Signal::TERM);
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        let ended = tokio::time::timeout(patience, async {
+        let ended = tokio::time::timeout(STOPS_WITHIN, async {
             loop {
                 match child.try_wait() {
                     Ok(None) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -125,16 +158,6 @@ impl Node {
                 Err(SimError::Broken(format!("a server that was told to end did not do so in good order: {ended:?}")))
             }
         }
-    }
-
-    /// SIGSTOP.
-    pub fn pause(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// SIGCONT.
-    pub fn go_on(&self) {
-        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {

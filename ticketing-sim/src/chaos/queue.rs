@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use ticketing_store::testing::{proxy::Proxy, redis::Server};
 
+use super::{fault::RedisFault, way};
 use crate::error::SimError;
 
 /// A Redis server of its own, and the only way to it.
@@ -34,8 +36,24 @@ impl Queue {
         self.server.url_through(self.way.address(), "")
     }
 
+    /// Breaks for about so long; whether anybody can have noticed.
+    pub async fn suffer(&self, fault: RedisFault, lasting: Duration, rng: &mut Rng) -> bool {
+        match fault {
+            RedisFault::Kill => {
+                self.server.kill().await;
+                tokio::time::sleep(lasting / 4).await;
+                self.server.restart().await;
+            }
+            RedisFault::Pause => self.pause(lasting * 2).await,
+            RedisFault::Flush => self.server.flush().await,
+            RedisFault::Cut => way::cut(&self.way, lasting / 2).await,
+            RedisFault::Delay => return way::slow_down(&self.way, lasting, rng).await,
+        }
+        true
+    }
+
     /// It keeps its connections and says nothing for `time`.
-    pub async fn pause(&self, time: Duration) {
+    async fn pause(&self, time: Duration) {
         self.server.freeze().await;
         tokio::time::sleep(time).await;
         self.server.thaw().await;

@@ -6,16 +6,17 @@ use fastrand::Rng;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use ticketing_core::clock::{Clock, Timestamp};
-use ticketing_store::testing::proxy::{How, Proxy};
+use ticketing_store::testing::proxy::Proxy;
 
 use super::{
     Fault, Kind, Setup,
-    fault::Deck,
+    fault::{Deck, Recovery},
     gateway::Gateway,
     ground::Ground,
     node::{self, Node, Program},
     probe::Probe,
     queue::Queue,
+    way,
 };
 use crate::{
     error::SimError,
@@ -28,13 +29,8 @@ use crate::{
 const ADMIN: &str = "admin@example.com";
 /// How long a buyer waits for one answer before asking again: shorter than some faults last.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a server that is told to end may take: its own bound, and a little more.
-const STOPS_WITHIN: Duration = Duration::from_secs(35);
 /// A fault that cannot be over before the sale is, with so much time to get over it, is not begun.
 const TIME_TO_RECOVER: Duration = Duration::from_secs(2);
-/// One pause of a server in so many is longer than a hold lives under faults.
-const LONG_PAUSE_ONE_IN: u32 = 4;
-const LONG_PAUSE: Duration = Duration::from_millis(5_500);
 /// How often the servers ask the gateway what it took: beside callbacks that are under way.
 const RECONCILE_EVERY_SECONDS: &str = "5";
 
@@ -185,11 +181,16 @@ impl Site {
             if left.is_zero() {
                 return Ok(faults);
             }
-            let Some(kind) = self.deck.draw(rng) else { return Ok(faults) };
-            let begun = clock.now();
-            let Some(healed) = self.inflict(kind, left, clock, rng).await? else { continue };
-            let recovered = self.probe.recovered(sale.session_id, clock).await?;
-            faults.push(Fault { kind, begun, healed, recovered });
+            let Some(kind) = self.deck.draw(rng, |kind| kind.lasts_min() < left) else { return Ok(faults) };
+            let (begun, lasting) = (clock.now(), kind.lasts(left, rng));
+            let Some(healed) = self.inflict(kind, lasting, clock, rng).await? else { continue };
+            let recovery = if kind.is_probed() {
+                let recovered = self.probe.recovered(sale.session_id, clock).await?;
+                recovered.map_or(Recovery::Never, Recovery::At)
+            } else {
+                Recovery::NotProbed
+            };
+            faults.push(Fault { kind, begun, healed, recovery });
         }
     }
 
@@ -197,94 +198,28 @@ impl Site {
     async fn inflict(
         &mut self,
         kind: Kind,
-        left: Duration,
+        lasting: Duration,
         clock: &Arc<dyn Clock>,
         rng: &mut Rng,
     ) -> Result<Option<Timestamp>, SimError> {
         let number = rng.usize(..self.nodes.len());
-        let (node, door) = (&mut self.nodes[number], &self.doors[number]);
-        let lasting = Duration::from_millis(rng.u64(100..1_500));
-        match (kind, &self.ground, &self.queue) {
-            (Kind::KillServer, _, _) => {
-                node.kill();
-                tokio::time::sleep(lasting / 4).await;
-                let healed = clock.now();
-                node.start(&self.program).await?;
-                return Ok(Some(healed));
+        let broke = match kind {
+            Kind::Server(fault) => {
+                let node = &mut self.nodes[number];
+                return node.suffer(fault, &self.program, lasting, clock.as_ref()).await.map(Some);
             }
-            (Kind::StopServer, _, _) => {
-                node.stop(STOPS_WITHIN).await?;
-                let healed = clock.now();
-                node.start(&self.program).await?;
-                return Ok(Some(healed));
-            }
-            (Kind::PauseServer, _, _) => {
-                let long = rng.u32(..LONG_PAUSE_ONE_IN) == 0 && left > LONG_PAUSE;
-                node.pause();
-                tokio::time::sleep(if long { LONG_PAUSE } else { lasting }).await;
-                node.go_on();
-            }
-            (Kind::CutClients, _, _) => cut(door, lasting / 2).await,
-            (Kind::DelayClients, _, _) => slow_down(door, lasting, rng).await,
-            (Kind::CutGateway, _, _) => cut(&self.gateway.way, lasting / 2).await,
-            (Kind::DelayGateway, _, _) => slow_down(&self.gateway.way, lasting, rng).await,
-            (Kind::LoseGatewayReplies, _, _) => {
-                let before = self.gateway.lost();
-                self.gateway.lose_replies(true);
-                tokio::time::sleep(lasting / 2).await;
-                self.gateway.lose_replies(false);
-                if self.gateway.lost() == before {
-                    return Ok(None);
-                }
-            }
-            (Kind::KillPostgres, Some(ground), _) => {
-                ground.cluster.kill().await;
-                tokio::time::sleep(lasting / 4).await;
-                ground.cluster.restart().await;
-            }
-            (Kind::PausePostgres, Some(ground), _) => ground.pause(lasting * 2).await,
-            (Kind::CutPostgres, Some(ground), _) => cut(&ground.way, lasting / 2).await,
-            (Kind::DelayPostgres, Some(ground), _) => slow_down(&ground.way, lasting, rng).await,
-            (Kind::EndBackends, Some(ground), _) => {
-                if ground.cluster.terminate_backends().await == 0 {
-                    return Ok(None);
-                }
-            }
-            (Kind::LoseCommitReplies, Some(ground), _) => {
-                if !lose(&ground.way, How::AfterSent, lasting, rng).await {
-                    return Ok(None);
-                }
-            }
-            (Kind::LoseCommits, Some(ground), _) => {
-                if !lose(&ground.way, How::BeforeSent, lasting, rng).await {
-                    return Ok(None);
-                }
-            }
-            (Kind::KillRedis, _, Some(queue)) => {
-                queue.server.kill().await;
-                tokio::time::sleep(lasting / 4).await;
-                queue.server.restart().await;
-            }
-            (Kind::PauseRedis, _, Some(queue)) => queue.pause(lasting * 2).await,
-            (Kind::FlushRedis, _, Some(queue)) => queue.server.flush().await,
-            (Kind::CutRedis, _, Some(queue)) => cut(&queue.way, lasting / 2).await,
-            (Kind::DelayRedis, _, Some(queue)) => slow_down(&queue.way, lasting, rng).await,
-            (
-                Kind::KillPostgres
-                | Kind::PausePostgres
-                | Kind::CutPostgres
-                | Kind::DelayPostgres
-                | Kind::EndBackends
-                | Kind::LoseCommitReplies
-                | Kind::LoseCommits,
-                None,
-                _,
-            )
-            | (Kind::KillRedis | Kind::PauseRedis | Kind::FlushRedis | Kind::CutRedis | Kind::DelayRedis, _, None) => {
-                return Ok(None);
-            }
-        }
-        Ok(Some(clock.now()))
+            Kind::Clients(fault) => way::suffer(&self.doors[number], fault, lasting, rng).await,
+            Kind::Gateway(fault) => self.gateway.suffer(fault, lasting, rng).await,
+            Kind::Postgres(fault) => match &self.ground {
+                Some(ground) => ground.suffer(fault, lasting, rng).await,
+                None => false,
+            },
+            Kind::Redis(fault) => match &self.queue {
+                Some(queue) => queue.suffer(fault, lasting, rng).await,
+                None => false,
+            },
+        };
+        Ok(broke.then(|| clock.now()))
     }
 
     /// Ends it all. After a broken promise, files and logs stay.
@@ -297,33 +232,12 @@ impl Site {
     }
 }
 
-async fn cut(way: &Proxy, lasting: Duration) {
-    way.refuse(true);
-    way.cut_all().await;
-    tokio::time::sleep(lasting).await;
-    way.refuse(false);
-}
-
-async fn slow_down(way: &Proxy, lasting: Duration, rng: &mut Rng) {
-    way.delay(Duration::from_millis(rng.u64(10..200)));
-    tokio::time::sleep(lasting).await;
-    way.delay(Duration::ZERO);
-}
-
-/// Cuts some of the connections that commit; whether there was one.
-async fn lose(way: &Proxy, how: How, lasting: Duration, rng: &mut Rng) -> bool {
-    let before = way.cuts();
-    way.cut_at_commit(how, rng.u64(1..5));
-    tokio::time::sleep(lasting).await;
-    way.spare_commits();
-    way.cuts() > before
-}
-
 fn urls(doors: &[Proxy]) -> Vec<String> {
     doors.iter().map(|door| format!("http://{}", door.address())).collect()
 }
 
-/// 32 bytes that nobody knows.
+/// 32 bytes of chance, as hex: no two alike, and not secret from whoever knows the generator. The servers that have
+/// them listen on this machine only, and end with the run.
 fn random_hex() -> String {
     format!("{:032x}{:032x}", fastrand::u128(..), fastrand::u128(..))
 }

@@ -177,7 +177,8 @@ pub struct Access {
 /// What breaks, and where.
 #[derive(Debug, Clone, Args)]
 pub struct ChaosArgs {
-    /// Start servers and what they stand on, and break them again and again
+    /// Start servers, what they stand on and a payment gateway, and break them again and again; of a hundred payments,
+    /// five are never reported
     #[arg(long, conflicts_with_all = ["store", "target"])]
     pub chaos: bool,
     /// What the servers stand on

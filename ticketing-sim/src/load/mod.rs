@@ -99,6 +99,8 @@ async fn sell(args: LoadArgs) -> Result<(), SimError> {
     bar.finish_and_clear();
     let verified = shop.verify().await?;
     let taken = shop.taken();
+    // Once for all sales: what one of them leads to may come after it.
+    tally.add_complaints_of_the_gateway(&shop.complaints_of_the_gateway());
     shop.leave().await;
     let report = tally.finish(seed, &scene, verified, taken);
     if let Some(site) = site {

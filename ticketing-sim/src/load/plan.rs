@@ -53,6 +53,8 @@ pub enum Delivery {
     Twice,
     /// Five at the same time.
     FiveAtOnce,
+    /// Never: the shop has to ask what was paid.
+    Lost,
 }
 
 /// One buyer.
@@ -89,7 +91,10 @@ impl Plan {
             Doubt::None
         };
         let ending = scene.shares.draw(rng);
-        let delivery = if happens(rng, scene.duplicate_callbacks_percent) {
+        let pays = matches!(ending, Ending::Pays | Ending::PaysLate);
+        let delivery = if pays && happens(rng, scene.lost_callbacks_percent) {
+            Delivery::Lost
+        } else if happens(rng, scene.duplicate_callbacks_percent) {
             [Delivery::Twice, Delivery::FiveAtOnce][rng.usize(..2)]
         } else {
             Delivery::Once
@@ -135,5 +140,20 @@ mod tests {
         all("--store memory:// --retry 0 --duplicate-callbacks 0", |plan| {
             plan.doubt == Doubt::None && plan.delivery == Delivery::Once && plan.thinks.is_zero()
         });
+    }
+
+    #[test]
+    fn under_faults_some_who_pay_are_never_reported() {
+        let lost = |text: &str| -> Vec<Ending> {
+            let (scene, mut rng) = (scene(text), Rng::with_seed(1));
+            let plans = (0..10_000).map(|_| Plan::draw(&mut rng, &scene));
+            plans.filter(|plan| plan.delivery == Delivery::Lost).map(|plan| plan.ending).collect()
+        };
+        assert!(lost("--store memory:// --duplicate-callbacks 50").is_empty());
+        let endings = lost("--chaos --shares buy=40,late=40,decline=20");
+        let count = |ending: Ending| endings.iter().filter(|drawn| **drawn == ending).count();
+        let (paid, late) = (count(Ending::Pays), count(Ending::PaysLate));
+        assert!(paid.abs_diff(200) < 75 && late.abs_diff(200) < 75, "{paid} and {late} of 4000 each");
+        assert_eq!(endings.len(), paid + late, "nothing is to be learnt of those who do not pay");
     }
 }

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use ticketing_core::{
     clock::{Clock, Timestamp},
     ids::UserId,
-    payment::PaymentStatus,
+    payment::{CallbackStatus, PaymentStatus},
     session::Stock,
     waiting_room::QueueMode,
 };
@@ -29,7 +29,7 @@ use crate::{
     error::SimError,
 };
 
-/// How long refunds may take after the last buyer has left.
+/// How long payments and refunds may take after the last buyer has left.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks at what has not settled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -119,7 +119,7 @@ impl Round<'_> {
             }
         };
         let (stories, faults) = tokio::join!(sold, faults);
-        let (mut stories, mut faults) = (stories?, faults?);
+        let (mut stories, faults) = (stories?, faults?);
         let elapsed = self.clock.now().since(begun);
         let (reads, samples) = background.stop().await;
 
@@ -131,10 +131,7 @@ impl Round<'_> {
         let mut shown =
             judge::by_history(&stories, Terms { stock: self.scene.stock, hold_ttl: self.hold_ttl(), late_landing });
         shown.complaints.extend(judge::by_the_end(&stories, &endings, books));
-        let asked = self.shop.complaints_of_the_gateway();
-        shown.double_payments += asked.iter().filter(|complaint| complaint.starts_with("I6:")).count() as u64;
-        shown.complaints.extend(asked);
-        shown.complaints.extend(faults.iter_mut().filter_map(Fault::complaint));
+        shown.complaints.extend(faults.iter().filter_map(Fault::complaint));
         stories.sort_by_key(|story| story.calls.first().map(|call| call.due));
         let missing = || SimError::Broken(format!("I16: {} is missing", sale.session_id));
         let stock = books.ok_or_else(missing)?;
@@ -153,7 +150,7 @@ impl Round<'_> {
         stream::iter(visits).buffered(AT_ONCE).try_collect().await
     }
 
-    /// What is there of every buyer, once every refund that was promised has been made.
+    /// What is there of every buyer, once every payment is settled and every refund that was promised has been made.
     async fn ask_at_the_end(&self, stories: &[Story], counters: &[Arc<Counter>]) -> Result<Vec<Ending>, SimError> {
         let deadline = self.clock.now().plus(SETTLED_WITHIN);
         let asked = stories.iter().zip(counters).map(|(story, counter)| self.ending(story, counter, deadline));
@@ -165,16 +162,25 @@ impl Round<'_> {
         if let Some(held) = &story.held {
             ending.has_hold = Some(patiently(async || counter.has_hold(held.hold_id).await).await?);
         }
-        let Some(reported) = story.reported.as_ref().filter(|reported| reported.answered > 0) else {
+        let Some(reported) = &story.reported else { return Ok(ending) };
+        let gateway_is_known = self.shop.refunds_of(&reported.pg_payment_id).is_some();
+        if reported.answered == 0 && !gateway_is_known {
             return Ok(ending);
-        };
+        }
+        // The shop has to learn of money that was taken. Of a refusal that it was not told of it never hears.
+        let is_captured = gateway_is_known && reported.status == CallbackStatus::Success;
         loop {
             let status = patiently(async || match counter.payment(reported.payment_id).await {
                 Err(answer) if answer.is_refusal_for("payment_not_found") => Ok(None),
                 told => told.map(Some),
             });
             ending.payment = status.await?;
-            if ending.payment != Some(PaymentStatus::RefundPending) || self.clock.now() > deadline {
+            let is_open = match ending.payment {
+                Some(PaymentStatus::RefundPending) => true,
+                Some(PaymentStatus::Pending) => is_captured,
+                Some(PaymentStatus::Succeeded | PaymentStatus::Failed | PaymentStatus::Refunded) | None => false,
+            };
+            if !is_open || self.clock.now() > deadline {
                 break;
             }
             tokio::time::sleep(LOOK_EVERY).await;

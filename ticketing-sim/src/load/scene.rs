@@ -24,6 +24,9 @@ const PEAK_SHARES: &str = "buy=20,abandon=80";
 /// What buyers do under faults: everything.
 const CHAOS_SHARES: &str = "buy=55,late=5,decline=10,abandon=15,release=10,leave=5";
 
+/// Whose payment is never reported under faults, where the servers ask the gateway what it took.
+const CHAOS_LOST_CALLBACKS_PERCENT: u8 = 5;
+
 /// How buyers come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
@@ -83,6 +86,8 @@ pub struct Scene {
     pub retry_percent: u8,
     /// Whose callback comes more than once.
     pub duplicate_callbacks_percent: u8,
+    /// Of those who pay: whose callback never comes.
+    pub lost_callbacks_percent: u8,
     /// The longest thought.
     pub think_millis_max: u32,
     /// How long a hold lives.
@@ -139,6 +144,7 @@ impl Scene {
             shares,
             retry_percent: if peak { 0 } else { args.retry },
             duplicate_callbacks_percent: if peak { 0 } else { args.duplicate_callbacks },
+            lost_callbacks_percent: if chaos { CHAOS_LOST_CALLBACKS_PERCENT } else { 0 },
             think_millis_max: args.think_ms.unwrap_or(if chaos { 2_000 } else { 0 }),
             hold_ttl_seconds: args.hold_ttl_seconds.unwrap_or(if chaos { 5 } else { limits::HOLD_TTL_SECONDS_DEFAULT }),
             queue,

@@ -197,7 +197,7 @@ pub struct Released {
     pub done: Option<Timestamp>,
 }
 
-/// A payment, and the callback that reported it.
+/// A payment that its buyer paid or was declined for, and the callbacks that reported it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reported {
@@ -207,15 +207,16 @@ pub struct Reported {
     pub payment_id: PaymentId,
     /// The gateway's name for it.
     pub pg_payment_id: String,
-    /// What was reported.
+    /// What the gateway has to report.
     pub status: CallbackStatus,
-    /// When the first delivery began.
+    /// When it was paid or declined: before the first delivery, if there was one.
     pub asked: Timestamp,
-    /// When the first delivery that did something was answered; `None`: none did.
+    /// When it was known to be settled: when the first delivery that did something was answered, or, where deliveries
+    /// tell nothing, when the buyer saw it. `None`: nobody saw it.
     pub settled: Option<Timestamp>,
-    /// How many deliveries said that they sold.
+    /// How many deliveries said that they sold; where they tell nothing, what the buyer saw.
     pub sold: u32,
-    /// How many said that a refund is on its way.
+    /// How many said that a refund is on its way; the same.
     pub refunded: u32,
     /// How many were answered at all.
     pub answered: u32,
@@ -223,6 +224,13 @@ pub struct Reported {
     pub stood: Option<PaymentStatus>,
     /// Tickets that the buyer then read; `None`: they were not read.
     pub tickets: Option<usize>,
+}
+
+impl Reported {
+    /// Whether it was settled more than once, as far as deliveries told.
+    pub const fn is_double(&self) -> bool {
+        self.sold + self.refunded > 1
+    }
 }
 
 /// Everything about one buyer.
@@ -241,7 +249,7 @@ pub struct Story {
     pub sold_out: Option<SoldOut>,
     /// The hold's release, if it was asked for.
     pub released: Option<Released>,
-    /// The payment, if its callback came.
+    /// The payment, if it was paid or declined.
     pub reported: Option<Reported>,
     /// What was asked again until nobody had patience any more, and is not known.
     pub unresolved: Vec<Step>,

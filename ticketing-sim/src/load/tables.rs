@@ -87,10 +87,18 @@ fn faults(kinds: &[KindReport]) -> Table {
     let mut faults = table();
     faults.set_header(["fault", "times", "well again after, median", "longest"]);
     for kind in kinds {
-        let [median, max] = [kind.recovery_p50_millis, kind.recovery_max_millis].map(|millis| format!("{millis} ms"));
-        faults.add_row([kind.name.to_owned(), kind.count.to_string(), median, max]);
+        let [median, longest] = recovery(kind);
+        faults.add_row([kind.name.to_owned(), kind.count.to_string(), median, longest]);
     }
     faults
+}
+
+/// How soon all was well again after faults of a kind, where somebody asked: the median, and the longest.
+pub fn recovery(kind: &KindReport) -> [String; 2] {
+    match &kind.recovery {
+        Some(recovery) => [recovery.p50_millis, recovery.max_millis].map(|millis| format!("{millis} ms")),
+        None => ["–", "–"].map(str::to_owned),
+    }
 }
 
 fn table() -> Table {

@@ -10,7 +10,7 @@ use super::{
     report::{QueueWait, Report, StepTimes},
     sale::Held,
     scene::Scene,
-    shop::{Taken, Verified},
+    shop::{Breach, Complaint, Taken, Verified},
     story::{Answer, Call, Step, Story},
     timeline::Timeline,
 };
@@ -100,6 +100,13 @@ impl Tally {
         self.timeline.end_sale();
         held.faults.iter().for_each(|fault| self.timeline.add_fault(fault));
         self.faults.extend(held.faults);
+    }
+
+    /// Adds what the gateway complains of, whichever sale it was in.
+    pub fn add_complaints_of_the_gateway(&mut self, complaints: &[Complaint]) {
+        let double = complaints.iter().filter(|complaint| complaint.breach == Breach::DoubleRefund);
+        self.double_payments += double.count() as u64;
+        self.complaints.extend(complaints.iter().map(ToString::to_string));
     }
 
     fn add_story(&mut self, story: &Story) {
@@ -215,4 +222,22 @@ fn micros(duration: Duration) -> u64 {
 /// `None` of nothing.
 fn share(part: u64, of: u64) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::args::parsed;
+
+    #[test]
+    fn only_money_that_went_back_twice_makes_a_double_payment_of_what_the_gateway_complains_of() {
+        let mut tally = Tally::new(Timestamp::from_micros(0));
+        let complaint = |breach| Complaint { breach, detail: "sim_1".to_owned() };
+        let complaints = [Breach::Refund, Breach::DoubleRefund, Breach::Terms].map(complaint);
+        tally.add_complaints_of_the_gateway(&complaints);
+        let scene = Scene::of(&parsed("--store memory://")).unwrap();
+        let report = tally.finish(7, &scene, Verified::default(), None);
+        assert_eq!(report.double_payments, 1);
+        assert_eq!(report.complaints, ["I6: sim_1", "I6: sim_1", "I4: sim_1"]);
+    }
 }

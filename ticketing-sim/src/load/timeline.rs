@@ -93,7 +93,7 @@ impl Timeline {
 
     /// Adds a fault.
     pub fn add_fault(&mut self, fault: &Fault) {
-        let (from, to) = (self.seconds(fault.begun), self.seconds(fault.recovered.unwrap_or(fault.healed)));
+        let (from, to) = (self.seconds(fault.begun), self.seconds(fault.over()));
         self.end = self.end.max(to);
         self.faults.push(Span { name: fault.kind.name(), from, to });
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use ticketing_core::payment::{CallbackStatus, PaymentStatus};
 
-use super::{ASK_AGAIN_AFTER, Buyer};
+use super::{ASK_AGAIN_AFTER, ASK_AGAIN_AFTER_MAX, Buyer};
 use crate::load::{
     plan::{Delivery, Ending},
     shop::{Delivered, Heard, Page, Told},
@@ -14,6 +14,8 @@ use crate::load::{
 
 /// How long a payment may take to be settled once its callback was answered.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+/// And when no callback comes: servers ask the gateway every five seconds, and some of these questions fail.
+const LEARNT_WITHIN: Duration = Duration::from_secs(20);
 /// How long after the end of its hold a late payment comes.
 const LATE_BY: Duration = Duration::from_millis(200);
 
@@ -64,7 +66,11 @@ impl Buyer {
             stood: None,
             tickets: None,
         });
+        if status == CallbackStatus::Success {
+            self.counter.capture(page);
+        }
         match self.story.plan.delivery {
+            Delivery::Lost => {}
             Delivery::Once => self.deliver(page, status).await,
             Delivery::Twice => {
                 self.deliver(page, status).await;
@@ -116,31 +122,35 @@ impl Buyer {
         reported.settled.get_or_insert(now);
     }
 
-    /// Where the answer to a callback tells nothing, the payment does.
+    /// Where the answer to a callback tells nothing, or none comes, the payment does.
     async fn look_at_the_payment(&mut self, page: &Page) {
         let (counter, payment_id) = (Arc::clone(&self.counter), page.payment_id);
-        let (until, mut waited) = (self.now().plus(SETTLED_WITHIN), false);
-        loop {
+        let patience = match self.story.plan.delivery {
+            Delivery::Once | Delivery::Twice | Delivery::FiveAtOnce => SETTLED_WITHIN,
+            Delivery::Lost => LEARNT_WITHIN,
+        };
+        let (until, mut waited, mut pause) = (self.now().plus(patience), false, ASK_AGAIN_AFTER);
+        let stood = loop {
             let due = self.now();
             let heard = self.ask(Step::Payment, due, || counter.payment(payment_id)).await;
-            let waits = heard == Ok(PaymentStatus::Pending) && self.now() < until;
-            if !waits {
-                let now = self.now();
-                let Some(reported) = &mut self.story.reported else { return };
-                reported.stood = heard.ok();
-                if waited {
-                    reported.settled = Some(now);
-                }
-                let told = reported.sold + reported.refunded > 0;
-                match reported.stood {
-                    Some(PaymentStatus::Succeeded) if !told => reported.sold = 1,
-                    Some(PaymentStatus::RefundPending | PaymentStatus::Refunded) if !told => reported.refunded = 1,
-                    _ => {}
-                }
-                return;
+            if heard != Ok(PaymentStatus::Pending) || self.now() >= until {
+                break heard.ok();
             }
             waited = true;
-            tokio::time::sleep(ASK_AGAIN_AFTER).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause + ASK_AGAIN_AFTER).min(ASK_AGAIN_AFTER_MAX);
+        };
+        let now = self.now();
+        let Some(reported) = &mut self.story.reported else { return };
+        reported.stood = stood;
+        if waited || reported.settled.is_none() {
+            reported.settled = stood.filter(|status| *status != PaymentStatus::Pending).map(|_| now);
+        }
+        let told = reported.sold + reported.refunded > 0;
+        match stood {
+            Some(PaymentStatus::Succeeded) if !told => reported.sold = 1,
+            Some(PaymentStatus::RefundPending | PaymentStatus::Refunded) if !told => reported.refunded = 1,
+            _ => {}
         }
     }
 

@@ -18,7 +18,8 @@ pub fn render(faults: &[Span], length: f64) -> String {
     names.dedup();
     let height = TOP + LANE * names.len() as f64 + BOTTOM;
     let mut html = format!(
-        "<figure>\n<figcaption>Faults <small>(from the fault until every server wrote again)</small></figcaption>\n\
+        "<figure>\n<figcaption>Faults <small>(until every server wrote again; of the gateway, \
+         until they were repaired)</small></figcaption>\n\
          <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Faults\">\n"
     );
     let x = Scale::exact(length, LEFT, WIDTH - RIGHT);

@@ -10,7 +10,7 @@ use self::chart::{Chart, Shape};
 use super::{
     report::{Report, counted},
     story::Step,
-    tables::{millis, percent},
+    tables::{millis, percent, recovery},
     timeline::{Series, Timeline},
 };
 
@@ -52,7 +52,8 @@ pub fn page(report: &Report, timeline: &Timeline) -> String {
     page.push_str(&faults(report));
     page.push_str(
         "<footer>Latencies count from when a call was due, not from when it was sent. Shaded: a fault, until every \
-         server wrote again. Made by ticketing-sim.</footer>\n</main>\n</html>\n",
+         server wrote again, or one of the gateway until it was repaired. Made by \
+         ticketing-sim.</footer>\n</main>\n</html>\n",
     );
     page
 }
@@ -176,11 +177,11 @@ fn faults(report: &Report) -> String {
                     again after, median<th class=\"n\">longest</tr>\n"
             .to_owned();
     for kind in &faults.kinds {
+        let (name, count, [median, longest]) = (kind.name, kind.count, recovery(kind));
         push(
             &mut html,
             format_args!(
-                "<tr><td>{}<td class=\"n\">{}<td class=\"n\">{} ms<td class=\"n\">{} ms</tr>\n",
-                kind.name, kind.count, kind.recovery_p50_millis, kind.recovery_max_millis
+                "<tr><td>{name}<td class=\"n\">{count}<td class=\"n\">{median}<td class=\"n\">{longest}</tr>\n"
             ),
         );
     }

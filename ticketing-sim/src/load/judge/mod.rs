@@ -45,7 +45,7 @@ pub struct Shown {
     pub taken_max: i64,
     /// By how many that was too many.
     pub oversold: i64,
-    /// Payments that were taken for more than one ticket set, or for one and a refund, or that were given back twice.
+    /// Payments that were taken for more than one ticket set, or for one and a refund.
     pub double_payments: u64,
     /// Places that were served before others ahead of them.
     pub inversions: u64,
@@ -78,10 +78,9 @@ pub fn by_history(stories: &[Story], terms: Terms) -> Shown {
             ));
         }
     }
-    let broken: Vec<String> =
-        stories.iter().filter_map(|story| by_callbacks(story, story.reported.as_ref()?)).collect();
-    let double_payments = broken.iter().filter(|complaint| complaint.starts_with("I6:")).count() as u64;
-    complaints.extend(broken);
+    let payments = || stories.iter().filter_map(|story| Some((story, story.reported.as_ref()?)));
+    let double_payments = payments().filter(|(_, reported)| reported.is_double()).count() as u64;
+    complaints.extend(payments().filter_map(|(story, reported)| by_callbacks(story, reported)));
     let inversions = by_places(stories);
     let taken_max = peak.map_or(0, |(_, taken)| taken);
     let oversold = (taken_max - stock).max(0);
@@ -155,7 +154,7 @@ fn unheard_of(story: &Story, quantity: i64, terms: Terms) -> Vec<(Timestamp, i64
 
 fn by_callbacks(story: &Story, reported: &Reported) -> Option<String> {
     let Reported { order_id, sold, refunded, .. } = reported;
-    if sold + refunded > 1 {
+    if reported.is_double() {
         return Some(format!("I6: {order_id} was sold {sold} times and refunded {refunded} times"));
     }
     if *sold == 1 && reported.status == CallbackStatus::Fail {

@@ -195,6 +195,30 @@ fn what_became_of_a_payment_that_could_not_be_read_is_left_open() {
 }
 
 #[test]
+fn a_payment_whose_callback_never_came_is_judged_by_what_its_buyer_saw() {
+    let unreported = |settled: Option<i64>, stood| {
+        let mut story = reported(held(1, 10, 20), CallbackStatus::Success, 12, 14);
+        story.plan.delivery = Delivery::Lost;
+        let reported = story.reported.as_mut().unwrap();
+        (reported.answered, reported.settled, reported.stood) = (0, settled.map(at), Some(stood));
+        reported.sold = u32::from(stood == PaymentStatus::Succeeded);
+        reported.refunded = u32::from(stood == PaymentStatus::Refunded);
+        reported.tickets = (reported.sold > 0).then_some(1);
+        story
+    };
+    // The shop learnt of it while the hold lived, or after somebody else had had a turn.
+    check(&[unreported(Some(17), PaymentStatus::Succeeded), held(1, 25, 35)], 1, Some("I1:"));
+    check(&[unreported(Some(40), PaymentStatus::Succeeded), held(1, 25, 35)], 1, None);
+    check(&[unreported(Some(40), PaymentStatus::Succeeded), held(1, 41, 51)], 1, Some("I1:"));
+    // What is given back was not there any more, which it was as long as the hold lived.
+    check(&[unreported(Some(40), PaymentStatus::Refunded), refused(1, 24, 25)], 1, Some("I13:"));
+    check(&[unreported(Some(17), PaymentStatus::Refunded)], 1, Some("I9:"));
+    // What nobody saw settled may be sold at any time.
+    check(&[unreported(None, PaymentStatus::Pending), refused(1, 50, 51)], 1, None);
+    check(&[unreported(None, PaymentStatus::Pending), held(1, 25, 35)], 1, None);
+}
+
+#[test]
 fn a_double_sale_and_missing_tickets_are_told() {
     let sold = || reported(held(2, 10, 100), CallbackStatus::Success, 12, 14);
     let with = |change: fn(&mut Reported)| {
@@ -306,4 +330,28 @@ fn what_was_acknowledged_is_there_at_the_end() {
     check(&unanswered, &Ending { has_hold: Some(true), ..Ending::default() }, 0, None);
     check(&unanswered, &Ending { has_hold: Some(true), ..Ending::default() }, 2, None);
     check(&unanswered, &Ending { has_hold: Some(true), ..Ending::default() }, 3, Some("I1:"));
+    // Where the gateway is known, its money is somewhere all the same.
+    check(&unanswered, &of(Some(PaymentStatus::Succeeded), 2, Some(0)), 2, None);
+    check(&unanswered, &of(Some(PaymentStatus::Succeeded), 2, Some(0)), 0, Some("I1:"));
+    check(&unanswered, &of(Some(PaymentStatus::Succeeded), 1, Some(0)), 2, Some("I6:"));
+    check(&unanswered, &of(Some(PaymentStatus::Succeeded), 2, Some(1)), 2, Some("I6:"));
+    check(&unanswered, &of(Some(PaymentStatus::Refunded), 0, Some(1)), 0, None);
+    check(&unanswered, &of(Some(PaymentStatus::Refunded), 0, Some(0)), 0, Some("I6:"));
+    check(&unanswered, &of(Some(PaymentStatus::Refunded), 0, Some(1)), 2, Some("I1:"));
+    check(&unanswered, &of(Some(PaymentStatus::Pending), 0, Some(0)), 0, Some("I6:"));
+    check(&unanswered, &of(Some(PaymentStatus::RefundPending), 0, Some(0)), 0, Some("I6:"));
+    check(&unanswered, &of(Some(PaymentStatus::Failed), 0, Some(0)), 0, Some("I6:"));
+    check(&unanswered, &of(None, 0, Some(0)), 0, Some("I6:"));
+    // Nothing was taken, so that nobody is to find out what the shop was not told.
+    let declined = |answered| {
+        let mut story = reported(held(2, 10, 100), CallbackStatus::Fail, 12, 14);
+        story.reported.as_mut().unwrap().answered = answered;
+        story
+    };
+    check(&declined(0), &of(Some(PaymentStatus::Pending), 0, Some(0)), 0, None);
+    check(&declined(0), &of(Some(PaymentStatus::Failed), 0, Some(0)), 0, None);
+    check(&declined(0), &of(Some(PaymentStatus::Failed), 0, Some(1)), 0, Some("I6:"));
+    check(&declined(0), &of(Some(PaymentStatus::Pending), 2, Some(0)), 0, Some("I6:"));
+    check(&declined(1), &of(Some(PaymentStatus::Pending), 0, Some(0)), 0, Some("I6:"));
+    check(&declined(1), &of(Some(PaymentStatus::Failed), 0, Some(0)), 0, None);
 }

@@ -189,11 +189,12 @@ impl EngineCounter {
         })
     }
 
+    pub(super) fn capture(&self, page: &Page) {
+        self.gateway.capture(&page.pg_payment_id);
+    }
+
     pub(super) async fn report(&self, page: &Page, status: CallbackStatus) -> Heard<Delivered> {
         let name = &page.pg_payment_id;
-        if status == CallbackStatus::Success {
-            self.gateway.capture(name);
-        }
         let report = CallbackReport {
             raw_payload: format!(r#"{{"pgPaymentId":"{name}","status":"{status}"}}"#),
             pg_payment_id: name.parse().expect("a gateway's name for a payment is one"),

@@ -19,6 +19,8 @@ use ticketing_core::{
     store::Page,
 };
 
+use super::complaint::{Breach, Complaint};
+
 /// Captures on one page of their list.
 const PAGE: usize = 500;
 
@@ -57,7 +59,7 @@ struct Books {
     /// The payments that were captured, in the order of capture.
     captured: Vec<(Timestamp, String)>,
     refund_keys: HashMap<String, String>,
-    complaints: Vec<String>,
+    complaints: Vec<Complaint>,
 }
 
 impl SimGateway {
@@ -69,12 +71,14 @@ impl SimGateway {
     /// Takes the buyer's money, once.
     pub fn capture(&self, payment: &str) {
         let mut books = self.books();
+        // While nobody else writes, so that captures are in the order of their times.
         let now = self.clock.now();
-        let Some(account) = books.accounts.get_mut(payment) else { return };
-        if !account.is_captured {
-            account.is_captured = true;
-            books.captured.push((now, payment.to_owned()));
-        }
+        books.capture(payment, now);
+    }
+
+    /// Refuses what no shop may ask, and complains of it.
+    pub fn refuse(&self, breach: Breach, detail: String) -> GatewayError {
+        self.books().refuse(breach, detail)
     }
 
     /// How often money was given back for `payment`; asking again under one key counts once.
@@ -89,8 +93,8 @@ impl SimGateway {
         Taken { captured: books.captured.len() as u64, given_back }
     }
 
-    /// What it was asked since the last time that no shop may ask.
-    pub fn complaints(&self) -> Vec<String> {
+    /// What it has had to complain of since the last time.
+    pub fn complaints(&self) -> Vec<Complaint> {
         mem::take(&mut self.books().complaints)
     }
 
@@ -106,11 +110,22 @@ impl Books {
         let new = Account { reference, amount, is_captured: false, refunds: 0 };
         let opened = self.accounts.entry(name.clone()).or_insert(new).amount;
         if opened != amount {
-            return Err(self.refuse(format!("I4: {name} was opened for {opened}, and then for {amount}")));
+            let wrong = format!("{name} was opened for {opened}, and then for {amount}");
+            return Err(self.refuse(Breach::Terms, wrong));
         }
         let url = format!("https://gateway.invalid/pay/{name}");
         let pg_payment_id = name.parse().map_err(|error| GatewayError::Refused(format!("{name}: {error}")))?;
         Ok(GatewaySession { pg_payment_id, url })
+    }
+
+    fn capture(&mut self, name: &str, now: Timestamp) {
+        let Some(account) = self.accounts.get_mut(name) else {
+            return self.complain(Breach::Terms, format!("a buyer was to pay for {name}, which was never opened"));
+        };
+        if !account.is_captured {
+            account.is_captured = true;
+            self.captured.push((now, name.to_owned()));
+        }
     }
 
     fn refund(&mut self, request: Refund) -> Result<(), GatewayError> {
@@ -119,24 +134,27 @@ impl Books {
         match self.refund_keys.get(&key) {
             Some(first) if first == name => return Ok(()),
             Some(first) => {
-                let wrong = format!("I6: under {key} the money of {first} was given back, and then asked for {name}");
-                return Err(self.refuse(wrong));
+                let wrong = format!("under {key} the money of {first} was given back, and then asked for {name}");
+                return Err(self.refuse(Breach::Refund, wrong));
             }
             None => {}
         }
         let Some(account) = self.accounts.get_mut(name) else {
-            return Err(self.refuse(format!("I6: the money of {name} was to be given back, which there is not")));
+            let wrong = format!("the money of {name} was to be given back, which there is not");
+            return Err(self.refuse(Breach::Refund, wrong));
         };
         let Account { is_captured, amount: paid, refunds, .. } = *account;
         if !is_captured {
-            return Err(self.refuse(format!("I6: the money of {name} was to be given back, and none was taken")));
+            let wrong = format!("the money of {name} was to be given back, and none was taken");
+            return Err(self.refuse(Breach::Refund, wrong));
         }
         if paid != amount {
-            return Err(self.refuse(format!("I4: {amount} of {name} were to be given back, {paid} were taken")));
+            let wrong = format!("{amount} of {name} were to be given back, {paid} were taken");
+            return Err(self.refuse(Breach::Terms, wrong));
         }
         account.refunds += 1;
         if refunds > 0 {
-            self.complaints.push(format!("I6: the money of {name} was given back again, under {key}"));
+            self.complain(Breach::DoubleRefund, format!("the money of {name} was given back again, under {key}"));
         }
         self.refund_keys.insert(key, name.to_owned());
         Ok(())
@@ -162,9 +180,13 @@ impl Books {
         Ok(Page { items, next: (to < self.captured.len()).then(|| to.to_string()) })
     }
 
-    fn refuse(&mut self, complaint: String) -> GatewayError {
-        self.complaints.push(complaint.clone());
-        GatewayError::Refused(complaint)
+    fn refuse(&mut self, breach: Breach, detail: String) -> GatewayError {
+        self.complain(breach, detail.clone());
+        GatewayError::Refused(detail)
+    }
+
+    fn complain(&mut self, breach: Breach, detail: String) {
+        self.complaints.push(Complaint { breach, detail });
     }
 }
 
@@ -223,7 +245,7 @@ mod tests {
         );
         assert_eq!(gateway.refunds_of(payment.as_str()), 1, "under one key it is given back once");
         assert_eq!(gateway.taken(), Taken { captured: 1, given_back: 1 });
-        assert_eq!(gateway.complaints(), Vec::<String>::new());
+        assert_eq!(gateway.complaints(), Vec::<Complaint>::new());
     }
 
     #[tokio::test]
@@ -241,10 +263,22 @@ mod tests {
         assert!(refund(&gateway, "key", &one, PAID).await);
         assert!(!refund(&gateway, "key", &other, PAID).await, "the key is another payment's");
         assert!(refund(&gateway, "again", &one, PAID).await, "money that went twice is gone");
+        gateway.capture("sim_3");
         let complaints = gateway.complaints();
-        let invariants: Vec<_> = complaints.iter().map(|complaint| &complaint[..3]).collect();
-        assert_eq!(invariants, ["I4:", "I6:", "I4:", "I6:", "I6:", "I6:"], "{complaints:?}");
-        assert_eq!(gateway.complaints(), Vec::<String>::new());
+        let breaches: Vec<_> = complaints.iter().map(|complaint| complaint.breach).collect();
+        let expected = [
+            Breach::Terms,
+            Breach::Refund,
+            Breach::Terms,
+            Breach::Refund,
+            Breach::Refund,
+            Breach::DoubleRefund,
+            Breach::Terms,
+        ];
+        assert_eq!(breaches, expected, "{complaints:?}");
+        assert_eq!(complaints[6].to_string(), "I4: a buyer was to pay for sim_3, which was never opened");
+        assert_eq!(gateway.taken(), Taken { captured: 2, given_back: 2 });
+        assert_eq!(gateway.complaints(), Vec::<Complaint>::new());
     }
 
     #[tokio::test]

@@ -251,10 +251,13 @@ impl HttpCounter {
         Ok(Page { order_id, payment_id, pg_payment_id, url: payment_session_url, amount, currency })
     }
 
-    pub(super) async fn report(&self, page: &Page, status: CallbackStatus) -> Heard<Delivered> {
-        if let (Some(gateway), CallbackStatus::Success) = (self.shop.gateway(), status) {
+    pub(super) fn capture(&self, page: &Page) {
+        if let Some(gateway) = self.shop.gateway() {
             gateway.capture(&page.pg_payment_id);
         }
+    }
+
+    pub(super) async fn report(&self, page: &Page, status: CallbackStatus) -> Heard<Delivered> {
         let reply = match &self.shop.till {
             Till::Signed(mac, clock) => {
                 let body = json!({

@@ -3,6 +3,7 @@
 //! Buyers see the same of both; what only one of them tells is an `Option`.
 
 mod accounts;
+mod complaint;
 mod connect;
 mod engine;
 mod gateway;
@@ -30,6 +31,7 @@ use crate::error::SimError;
 
 pub use self::{
     accounts::Accounts,
+    complaint::{Breach, Complaint},
     engine::PRICE,
     gateway::{SimGateway, Taken},
     http::{Credentials, Entrance, Till},
@@ -283,8 +285,8 @@ impl Shop {
         }
     }
 
-    /// What the gateway was asked since the last time that it may not be asked, where that is known here.
-    pub fn complaints_of_the_gateway(&self) -> Vec<String> {
+    /// What the gateway has had to complain of since the last time, where that is known here.
+    pub fn complaints_of_the_gateway(&self) -> Vec<Complaint> {
         match self {
             Self::Engine(shop) => shop.gateway().complaints(),
             Self::Http(shop) => shop.gateway().map(SimGateway::complaints).unwrap_or_default(),
@@ -295,6 +297,16 @@ impl Shop {
     pub async fn leave(&self) {
         if let Self::Engine(shop) = self {
             shop.shut_down().await;
+        }
+    }
+}
+
+impl Counter {
+    /// The buyer pays, and the gateway takes the money. One that is not of this process takes it with its report.
+    pub fn capture(&self, page: &Page) {
+        match self {
+            Self::Engine(counter) => counter.capture(page),
+            Self::Http(counter) => counter.capture(page),
         }
     }
 }
