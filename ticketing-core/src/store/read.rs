@@ -50,7 +50,8 @@ pub enum Read {
     Seat(SessionId, SeatId),
     /// A hold.
     Hold(SessionId, HoldId),
-    /// Holds of a user in a session, whatever their status, at most [`Read::HOLDS_OF_USER_MAX`].
+    /// Holds of a user in a session, whatever their status: at most one more than [`Read::HOLDS_OF_USER_MAX`], which
+    /// tells that there are too many.
     HoldsOfUser(SessionId, UserId),
     /// `ACTIVE` holds of a session by `expires_at` ascending (then by id), at most `limit`.
     EarliestHolds {

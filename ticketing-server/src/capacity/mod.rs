@@ -2,8 +2,8 @@
 //! leaves the others theirs.
 //!
 //! A request whose handler takes no body takes its place at once; one with a body, when the body is there:
-//! whoever sends it slowly takes nobody's place meanwhile, but for what is looked up before it is read. Where there is no place, the request is refused at
-//! once, and before anything is found out about it.
+//! whoever sends it slowly takes nobody's place meanwhile, but for what is looked up before it is read. Where
+//! there is no place, the request is refused at once, and before anything is found out about it.
 
 mod class;
 mod pace;

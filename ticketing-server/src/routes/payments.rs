@@ -89,7 +89,8 @@ async fn callback(
     Ok((step.map(Extension), Json(Nothing {})))
 }
 
-/// The purchase that a callback was about, for its trace, where another node opened the payment. That it cannot be read does not fail the callback.
+/// The purchase that a callback was about, for its trace, where another node opened the payment. That it cannot be
+/// read does not fail the callback.
 async fn purchase_of(app: &App, name: GatewayPaymentId) -> Option<PurchaseStep> {
     let payment = app.ticketing.queries().payment_by_gateway(name).await.ok()??;
     let order = app.ticketing.queries().order(payment.order_id).await.ok()??;

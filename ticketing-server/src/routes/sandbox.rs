@@ -89,10 +89,13 @@ async fn decide(State(app): State<App>, Name(name): Name, Pressed(decision): Pre
         return Ok(html(StatusCode::BAD_REQUEST, page::message("That was no decision", text)));
     };
     // What is settled, or can no longer be paid, is not charged.
-    if payment.status != PaymentStatus::Pending || Open::read(&app, &payment).await?.is_over() {
+    if payment.status != PaymentStatus::Pending {
         return Ok(see_result(&payment));
     }
     let open = Open::read(&app, &payment).await?;
+    if open.is_over() {
+        return Ok(see_result(&payment));
+    }
     let delivery = match sandbox.report(&payment, decision, open.expires_at.since(open.now)).await {
         Ok(delivery) => delivery,
         Err(error) => {

@@ -4,7 +4,7 @@ use super::{chart::draw_time, escape, push, scale::Scale};
 use crate::load::timeline::Span;
 
 const WIDTH: f64 = 1100.0;
-const LEFT: f64 = 150.0;
+const LEFT: f64 = 170.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 6.0;
 const BOTTOM: f64 = 34.0;
