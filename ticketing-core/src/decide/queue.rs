@@ -98,7 +98,8 @@ pub(super) fn advance(context: &mut Context<'_>, command: &AdvanceQueue) -> Verd
         return Ok(nothing);
     }
     let may_admit = session.admits_at(context.now) && admission::may_admit(&room, &session.queue, context.now);
-    if !may_admit && !somebody_is_over(context, &session, &room)? {
+    let is_due = may_admit || admission::is_policy_to_follow(&room, &session.queue);
+    if !is_due && !somebody_is_over(context, &session, &room)? {
         return Ok(nothing);
     }
     let before = room.clone();

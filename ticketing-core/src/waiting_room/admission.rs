@@ -108,11 +108,25 @@ fn follow_policy(room: &mut Room, policy: &QueuePolicy, now: Timestamp) {
         return;
     }
     room.log.iter_mut().for_each(|admission| admission.at = Admission::WITHOUT_WINDOW);
-    // Who is admitted at once is in no log where windows end.
-    let logged = room.log.last().map_or(0, |last| last.through).max(room.window_ended_through);
+    let logged = logged_through(room);
     if logged < room.frontier {
         log_without_window(room, logged);
     }
+}
+
+/// Whether a step would begin windows, or end their running, since the policy has become another.
+pub fn is_policy_to_follow(room: &Room, policy: &QueuePolicy) -> bool {
+    let is_without = |admission: &Admission| admission.at == Admission::WITHOUT_WINDOW;
+    match policy.admit_ttl_seconds {
+        Some(_) => room.log.iter().any(is_without),
+        None => !room.log.iter().all(is_without) || logged_through(room) < room.frontier,
+    }
+}
+
+/// The last number that the log tells of, or needs not tell of any more. Who is admitted at once is in no log where
+/// windows end.
+fn logged_through(room: &Room) -> u64 {
+    room.log.last().map_or(0, |last| last.through).max(room.window_ended_through)
 }
 
 fn end_windows(room: &mut Room, policy: &QueuePolicy, slice: Slice<'_>, now: Timestamp, step: &mut Step) {

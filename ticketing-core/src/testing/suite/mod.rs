@@ -399,6 +399,7 @@ macro_rules! conformance {
                 a_line_of_many_steps_is_sent_away_to_its_end
                 a_wait_ahead_of_the_sale_counts_from_its_opening
                 a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out
+                windows_wanted_in_a_running_sale_begin_then_and_make_room_when_they_end
                 a_limit_is_changed_alone
                 a_rate_counts_from_when_it_is_set
                 a_room_that_is_shortened_takes_nobody_more_and_sends_nobody_away

@@ -206,6 +206,26 @@ pub async fn a_wider_room_admits_the_next_and_a_narrower_one_takes_nobody_out(h:
     assert_eq!(allowed(&h, &line[3..]).await, 3);
 }
 
+pub async fn windows_wanted_in_a_running_sale_begin_then_and_make_room_when_they_end(h: Harness) {
+    h.queue_session(100, QueuePolicy { admit_ttl_seconds: None, ..one() }).await;
+    let line = line(&h, 2).await;
+    h.tick().await;
+    h.advance(1_000);
+    set(&h, one()).await;
+    h.tick().await;
+    assert_eq!(allowed(&h, &line).await, 1, "who was let in without a window has a whole one");
+    h.advance(130);
+    h.tick().await;
+    assert_eq!(h.status(line[0].0, &line[0].1).await, Err(QueueStatusRefusal::Expired));
+    assert_eq!(state(&h, line[1].0, &line[1].1).await, (QueueState::Allowed, 0));
+    for longer in [None, Some(100_000)] {
+        set(&h, QueuePolicy { admit_ttl_seconds: longer, ..one() }).await;
+        h.tick().await;
+        assert_eq!(h.status(line[0].0, &line[0].1).await, Err(QueueStatusRefusal::Expired), "{longer:?}");
+        assert_eq!(h.hold_with(line[0].0, "k", 1, &line[0].1).await, Err(HoldRefusal::TokenExpired));
+    }
+}
+
 pub async fn a_limit_is_changed_alone(h: Harness) {
     h.queue_session(100, QueuePolicy { max_length: Some(9), ..one() }).await;
     let of = |queue: QueuePatch| SessionPatch { queue: Some(queue), ..SessionPatch::default() };
