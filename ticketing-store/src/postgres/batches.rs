@@ -12,7 +12,7 @@ use super::flight::{Query, params};
 /// Names are forgotten after an hour: no batch is under way for longer than its timeouts, and whoever asks later
 /// than [`TELLS_FOR`](crate::unanswered::TELLS_FOR) is not answered. The latest are kept whatever their age: a clock
 /// may jump.
-const FORGET: &str = "DELETE FROM batches WHERE id IN (SELECT b.id FROM batches b \
+pub(super) const FORGET: &str = "DELETE FROM batches WHERE id IN (SELECT b.id FROM batches b \
      WHERE b.at < now() - interval '1 hour' \
      AND b.at < (SELECT latest.at FROM batches latest ORDER BY latest.at DESC OFFSET 8192 LIMIT 1) \
      ORDER BY b.at LIMIT 1024 FOR UPDATE SKIP LOCKED)";
