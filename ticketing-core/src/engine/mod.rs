@@ -295,8 +295,8 @@ impl Ticketing {
         self.inner.batcher.ask(command).await?.map_err(EngineError::Refused)
     }
 
-    /// What was to be found by `read`, and is not there. A ledger that takes no writes since it lost some may have
-    /// lost just that: it is not told as missing.
+    /// What `read` finds, or a refusal as `missing`. Where the ledger takes no writes since it has lost some, what is
+    /// not there may be what it lost, and is not told as missing.
     async fn found<T, R: std::error::Error>(
         &self,
         read: impl Future<Output = Result<Option<T>, StoreError>>,

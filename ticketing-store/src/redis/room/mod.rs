@@ -23,7 +23,6 @@ use ticketing_core::{
 
 use self::codec::Answer;
 use super::{
-    address::Address,
     client::Client,
     error::Failure,
     script::{Call, Script},
@@ -88,7 +87,7 @@ impl RedisRooms {
     /// # Errors
     /// As [`RedisRooms::open`].
     pub fn check_url(url: &str) -> Result<(), RoomUrlError> {
-        Address::parse(url).map(drop).map_err(RoomUrlError)
+        super::check_url(url).map_err(RoomUrlError)
     }
 
     /// A call about one room, with the time if the server is not to tell it.
